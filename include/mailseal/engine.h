@@ -1,0 +1,101 @@
+/*
+ * engine.h - one message from connect to outcome.
+ *
+ * The milter and `mailseal check` make the same calls; there is no second path to a verdict. Order: env_new; conn_new, conn_helo;
+ * msg_new, msg_rcpt, msg_header..., msg_eoh, msg_body..., msg_eom, msg_free; conn_free. msg_free may come at any point. A msg_* call
+ * out of order is a mistake of the caller (BUG): the filter checks the order of what the mail server sends.
+ */
+#ifndef MAILSEAL_ENGINE_H
+#define MAILSEAL_ENGINE_H
+
+#include "mailseal/address.h"
+#include "mailseal/conf.h"
+#include "mailseal/dkim.h"
+#include "mailseal/dmarc.h"
+#include "mailseal/dns.h"
+#include "mailseal/policy.h"
+#include "mailseal/spf.h"
+
+/* ---- the process ---- */
+struct env;
+
+/* Takes over one reference of conf. dns NULL makes the one the configuration asks for (snapshot, or stub with cache); a given one
+ * is owned. workers: threads for SPF; 0 is sequential. NULL with a reason in error (a literal or in conf's arena). */
+struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const char **error);
+/* No conn may be left. */
+void env_free(struct env *e);
+/* The current configuration, with a reference for the caller. */
+struct conf *env_conf(struct env *e);
+/* A reload: new connections and messages use it. Takes over the reference. Nameserver options need a restart; says so in the log. */
+void env_set_conf(struct env *e, struct conf *conf);
+struct dns *env_dns(struct env *e);
+
+/* ---- the edits a mail server is asked for ---- */
+enum edit_op { EDIT_INSERT, EDIT_DELETE };
+struct edit {
+    enum edit_op op;
+    struct str name;
+    unsigned index;   /* DELETE: 1-based instance of the name, highest first; INSERT: 0, top of the message */
+    struct str value; /* INSERT: with its leading space, folded with LF (milter form) */
+};
+
+/* ---- what became of a message: plain values; log line, fields and JSON are functions of it ---- */
+struct outcome {
+    bool exempt;               /* authenticated or internal: not judged, perhaps signed */
+    const char *exempt_reason; /* "authenticated", "internal network" or NULL */
+    struct spf_result spf, helo;
+    struct dkim_result *dkim;
+    size_t n_dkim;
+    struct author author;
+    struct dmarc_result dmarc;
+    struct policy_facts facts;
+    struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
+    const char *policy_name;
+    bool held;               /* quarantine = hold and action is quarantine */
+    size_t n_signatures;     /* put on the message */
+    const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */
+    struct edit *edits;      /* deletions from the highest index down, then insertions */
+    size_t n_edits;
+    unsigned dns_queries;
+    int64_t ms; /* from msg_new to outcome */
+};
+
+/* ---- a connection ---- */
+struct conn;
+struct conn *conn_new(struct env *e, struct ip client);
+void conn_helo(struct conn *c, struct str helo);
+void conn_free(struct conn *c);
+
+/* ---- a message ---- */
+struct msg;
+struct msg_info {
+    struct str mail_from; /* as the mail server gave it, brackets or not */
+    struct str auth_user; /* {auth_authen}, empty when not authenticated */
+    bool authenticated;   /* {auth_type} or {auth_authen} was there */
+    bool local;           /* submitted without a network client (check: never; filter: as it decides) */
+};
+/* Starts SPF. The conn must outlive it. */
+struct msg *msg_new(struct conn *c, const struct msg_info *info);
+void msg_rcpt(struct msg *m, struct str rcpt);
+/* One field as the mail server gave it: value with its leading space, LF or CRLF folds. */
+void msg_header(struct msg *m, struct str name, struct str value);
+/* Fields were lost on the way, beyond limits of the caller: nothing of this message may pass. */
+void msg_headers_lost(struct msg *m);
+/* End of header: starts key and DMARC lookups, decides whether to sign. */
+void msg_eoh(struct msg *m);
+/* False when the rest of the body is not needed. */
+bool msg_body(struct msg *m, const void *p, size_t n);
+/* Joins everything until the deadline and decides. Valid until msg_free(). queue_id may be empty. */
+const struct outcome *msg_eom(struct msg *m);
+void msg_free(struct msg *m);
+const struct conf *msg_conf(const struct msg *m);
+
+/* The outcome as JSON (mailseal-check(1) says which members), and as text for people. */
+struct json;
+struct json *outcome_json(struct arena *a, const struct outcome *o);
+void outcome_print(FILE *f, struct arena *a, const struct outcome *o);
+
+/* The verdict line: from=.. spf=.. dkim=.. arc=.. dmarc=.. action=.. rule=.. t=..ms. In the message's arena. */
+const char *msg_log_line(struct msg *m);
+
+#endif

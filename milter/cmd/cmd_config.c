@@ -1,0 +1,98 @@
+/*
+ * cmd_config.c - `mailseal config`: check a configuration, show it with every default, and print the manual's list of options.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mailseal/cmd.h"
+
+#define NAME "config"
+
+static void help(void)
+{
+    puts("usage: mailseal config check [-c FILE]\n"
+         "       mailseal config show [-c FILE]\n"
+         "\n"
+         "  check   reads the configuration, its policy and its keys as the daemon would\n"
+         "  show    prints every option with its value, in the syntax of the file\n"
+         "\n"
+         "  -c, --config FILE  the configuration (default: the installed one)\n"
+         "\n"
+         "Exit code: 0 all is well, 1 the configuration cannot be used, 2 wrong usage.");
+}
+
+/* What the daemon would say. */
+static struct conf *read_conf(const char *path, int flags)
+{
+    char *error;
+    struct conf *c = conf_read(path, flags, &error);
+    if (c == NULL)
+        fprintf(stderr, "%s\n", error);
+    free(error);
+    return c;
+}
+
+static int finish(void)
+{
+    return fflush(stdout) == 0 ? 0 : cmd_fail(NAME, "cannot write to stdout");
+}
+
+static int check(const char *path)
+{
+    struct conf *c = read_conf(path, 0);
+    if (c == NULL)
+        return 1;
+    size_t keys = keyring_count(c->keyring), rules = policy_count(c->policy);
+    printf("%s: ok, %zu sign section%s, policy %s (%zu rule%s)\n", c->path, keys, keys == 1 ? "" : "s", policy_name(c->policy),
+           rules, rules == 1 ? "" : "s");
+    conf_unref(c);
+    return finish();
+}
+
+static int show(const char *path)
+{
+    struct conf *c = read_conf(path, CONF_DEFAULTS_OK);
+    if (c == NULL)
+        return 1;
+    conf_show(stdout, c);
+    conf_unref(c);
+    return finish();
+}
+
+/* For the build: milter/man/mailseal.conf.5. */
+static int manual(void)
+{
+    conf_manual(stdout);
+    return finish();
+}
+
+int cmd_config(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    const char *path = NULL;
+    int opt;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (opt == 'h') {
+            help();
+            return 0;
+        }
+        if (opt != 'c')
+            return cmd_usage_error(NAME, "option '%s' is unknown or lacks its value", argv[optind - 1]);
+        path = optarg;
+    }
+    const char *what = optind == argc - 1 ? argv[optind] : "";
+    if (strcmp(what, "check") == 0)
+        return check(path);
+    if (strcmp(what, "show") == 0)
+        return show(path);
+    if (strcmp(what, "manual") == 0 && path == NULL)
+        return manual();
+    return cmd_usage_error(NAME, "one of check, show is needed");
+}

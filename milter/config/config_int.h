@@ -1,0 +1,73 @@
+/*
+ * config_int.h - what the files of the config room share.
+ *
+ * An option is one row of a table. Everything that is said about options (the libconfuse table, defaults, checks, `config
+ * show`, the manual) is derived from the rows.
+ */
+#ifndef MAILSEAL_CONFIG_INT_H
+#define MAILSEAL_CONFIG_INT_H
+
+#include "mailseal/buf.h"
+#include "mailseal/conf_text.h"
+#include "mailseal/conf.h"
+
+#define CONF_LIST_MAX 4096 /* values of one list */
+
+enum option_type {
+    OPTION_STRING,   /* const char * */
+    OPTION_PATH,     /* const char *: made absolute from the directory of the configuration file; "" stays */
+    OPTION_PROFILE,  /* const char *: a name, or with a slash a path as above */
+    OPTION_DOMAIN,   /* const char *: labels in normal form (a selector is one or more labels, RFC 6376 3.1) */
+    OPTION_BOOL,     /* bool, by one of `words` */
+    OPTION_CHOICE,   /* int, by one of `words` */
+    OPTION_UINT,     /* unsigned, min to max */
+    OPTION_INT,      /* int64_t, min to max */
+    OPTION_MODE,     /* int64_t in octal digits, min to max */
+    OPTION_CANON,    /* header_canon and body_canon of a struct sign_key */
+    OPTION_STRINGS,  /* struct strings, max values at most */
+    OPTION_NETWORKS, /* struct networks, max values at most */
+};
+
+struct option_limits {
+    int64_t min, max;
+    const struct name_code *words;
+    const char *(*check)(struct str value); /* of each string: NULL, or what it should be ("is no ...") */
+};
+
+struct conf_option {
+    const char *name;
+    enum option_type type;
+    const char *value; /* the default as text; values of a list are separated by a blank */
+    size_t offset;     /* of the field in struct conf or struct sign_key */
+    struct option_limits limits;
+    const char *doc; /* one sentence */
+};
+
+/* Both end with a row without a name. */
+extern const struct conf_option conf_options[]; /* into struct conf */
+extern const struct conf_option sign_options[]; /* into struct sign_key */
+
+/* RFC 8601 2.2, the token form. */
+bool authserv_id_is_valid(struct str id);
+
+bool option_is_list(const struct conf_option *o);
+
+/* Sets the field in base (a struct conf or struct sign_key) from text; dir is the directory of the configuration file. False
+ * with a reason in the arena, "'VALUE' is no ...". */
+bool option_set(const struct conf_option *o, void *base, struct arena *a, const char *dir, struct strings text, const char **reason)
+    __attribute__((warn_unused_result));
+/* Sets every field of a table to its default. */
+void options_default(const struct conf_option *table, void *base, struct arena *a);
+/* Adds the field's value as the file would have it: 300, "relaxed/simple", { "a", "b" }. */
+void option_write(const struct conf_option *o, const void *base, struct buf *out);
+
+/* Fills c (defaults, options, sign sections, one key of the keyring for each) from a scanned text, touching no file. c->arena is
+ * set; dir as above. False with t->error. */
+bool conf_parse(struct conf *c, struct conf_text *t, const char *dir) __attribute__((warn_unused_result));
+
+/* A keyring for at most max keys. Adding one with its domain and selector: false with a reason (a literal). */
+struct keyring *keyring_new(struct arena *a, size_t max);
+bool keyring_add(struct keyring *k, struct sign_key *key, const char **reason) __attribute__((warn_unused_result));
+void keyring_set_key(struct keyring *k, size_t i, struct privkey *key);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * options.c - THE option table.
+ *
+ * One row for each option: name, type, default, field, limits, one sentence. The libconfuse table, the defaults, the checks,
+ * `mailseal config show` and the manual are all derived from it (conf_parse.c, option_value.c, conf_show.c): a new option is a
+ * row here and the field it fills. Below are only the checks that a range or a list of words cannot express.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "mailseal/limits.h"
+#include "mailseal/log.h"
+
+#include "config_int.h"
+
+/* ---- checks of string values ---- */
+
+static bool has_only(struct str s, const char *extra)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!char_is_alnum(s.p[i]) && (s.p[i] == '\0' || strchr(extra, s.p[i]) == NULL))
+            return false;
+    }
+    return true;
+}
+
+/* The forms of smfi_setconn(3): {unix|local}:PATH, {inet|inet6}:PORT[@HOST]. */
+static const char *check_socket(struct str value)
+{
+    static const char wanted[] = "is no socket (unix:/PATH, local:/PATH, inet:PORT@HOST or inet6:PORT@HOST)";
+    struct str kind, rest, port, host;
+    uint64_t number;
+    bool named = str_cut(value, ':', &kind, &rest);
+    if (!named)
+        return wanted;
+    if (str_eq(kind, STR("unix")) || str_eq(kind, STR("local")))
+        return rest.n > 1 && rest.p[0] == '/' ? NULL : wanted;
+    if (!str_eq(kind, STR("inet")) && !str_eq(kind, STR("inet6")))
+        return wanted;
+    bool with_host = str_cut(rest, '@', &port, &host);
+    if (with_host && (host.n == 0 || !has_only(host, ".-_:[]")))
+        return wanted;
+    return str_to_uint(port, UINT16_MAX, &number) && number > 0 ? NULL : wanted;
+}
+
+/* RFC 8601 2.2: authserv-id is a `value` of RFC 2045 5.1. Only its token form is taken, which needs no quotes in any spelling. */
+bool authserv_id_is_valid(struct str id)
+{
+    return id.n > 0 && id.n <= LIMIT_AUTHRES_VALUE && has_only(id, "!#$%&'*+-.^_`{|}~");
+}
+
+static const char *check_authserv_id(struct str value)
+{
+    return authserv_id_is_valid(value) ? NULL : "is no authserv-id (an RFC 2045 token: letters, digits, '.', '-' and the like)";
+}
+
+static const char *check_nameserver(struct str value)
+{
+    struct ip ip;
+    if (ip_parse(value, &ip))
+        return NULL;
+    struct str host, port;
+    uint64_t number;
+    bool ok = str_rcut(value, ':', &host, &port) && str_to_uint(port, UINT16_MAX, &number) && number > 0;
+    bool bracketed = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+    if (ok && bracketed)
+        ok = ip_parse(str_first(str_skip(host, 1), host.n - 2), &ip) && ip.family == 6;
+    else
+        ok = ok && ip_parse(host, &ip) && ip.family == 4;
+    return ok ? NULL : "is no name server (ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT)";
+}
+
+static const char *check_path(struct str value)
+{
+    return value.n < PATH_MAX ? NULL : "is too long for a path";
+}
+
+/* A word for policies/NAME.policy: no way out of that directory. A path is judged by who opens it. */
+static const char *check_policy(struct str value)
+{
+    if (value.n > 0 && memchr(value.p, '/', value.n) != NULL)
+        return check_path(value);
+    return value.n > 0 && value.p[0] != '.' && has_only(value, "-_.") ? NULL : "is no policy (a name, or a path with a '/')";
+}
+
+static const char *check_account(struct str value)
+{
+    return has_only(value, "-_.") ? NULL : "is no account name";
+}
+
+/* RFC 5322 2.2: printable ASCII without the colon. */
+static const char *check_field_name(struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] <= ' ' || value.p[i] > '~' || value.p[i] == ':' || value.p[i] == ';')
+            return "is no header field name";
+    }
+    return value.n > 0 ? NULL : "is no header field name";
+}
+
+/* ---- words ---- */
+
+static const struct name_code bool_words[] = { { "true", true }, { "false", false }, { "yes", true }, { "no", false },
+                                               { "on", true },   { "off", false },   { NULL, 0 } };
+static const struct name_code log_words[] = { { "stderr", false }, { "syslog", true }, { NULL, 0 } };
+static const struct name_code level_words[] = { { "error", LOG_LEVEL_ERROR },
+                                                { "warning", LOG_LEVEL_WARNING },
+                                                { "info", LOG_LEVEL_INFO },
+                                                { "debug", LOG_LEVEL_DEBUG },
+                                                { NULL, 0 } };
+static const struct name_code quarantine_words[] = { { "hold", true }, { "label", false }, { NULL, 0 } };
+static const struct name_code temperror_words[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
+
+/* ---- the tables ---- */
+
+#define AT(field)      offsetof(struct conf, field)
+#define SIGN_AT(field) offsetof(struct sign_key, field)
+#define RANGE(low, top)                                                                                                            \
+    {                                                                                                                              \
+        .min = (low), .max = (top)                                                                                                 \
+    }
+#define UP_TO(n)                                                                                                                   \
+    {                                                                                                                              \
+        .max = (n)                                                                                                                 \
+    }
+#define WORDS(table)                                                                                                               \
+    {                                                                                                                              \
+        .words = (table)                                                                                                           \
+    }
+#define CHECK(function)                                                                                                            \
+    {                                                                                                                              \
+        .check = (function)                                                                                                        \
+    }
+
+const struct conf_option conf_options[] = {
+    { "socket", OPTION_STRING, "unix:/run/mailseal/mailseal.sock", AT(socket), CHECK(check_socket),
+      "Where the mail server finds the daemon: unix:/PATH, or inet:PORT@HOST." },
+    { "socket-mode", OPTION_MODE, "0660", AT(socket_mode), RANGE(0, 0777),
+      "Permissions of a unix socket; the mail server needs to read and write it." },
+    { "user", OPTION_STRING, "", AT(user), CHECK(check_account),
+      "The account the daemon changes to after it was started by root; empty: none." },
+    { "group", OPTION_STRING, "", AT(group), CHECK(check_account),
+      "The group the daemon changes to, which also owns a unix socket; empty: that of the account." },
+    { "authserv-id", OPTION_STRING, "", AT(authserv_id), CHECK(check_authserv_id),
+      "The name under which results are written to Authentication-Results; when it is not set, the host name." },
+    { "trusted-authserv-ids",
+      OPTION_STRINGS,
+      "",
+      AT(trusted_ids),
+      { .max = 64, .check = check_authserv_id },
+      "Further names of this site whose Authentication-Results are removed from incoming mail." },
+    { "policy", OPTION_PROFILE, "standard", AT(policy_name), CHECK(check_policy),
+      "What to do with a message: the name of an installed profile, or the path of your own." },
+    { "quarantine", OPTION_BOOL, "hold", AT(quarantine_hold), WORDS(quarantine_words),
+      "What quarantine means: hold the message in the mail server, or deliver it with the verdict in its header only." },
+    { "dmarc-temperror", OPTION_BOOL, "accept", AT(temperror_tempfail), WORDS(temperror_words),
+      "What to do when DMARC cannot be decided for now: accept the message, or ask the sender to try again." },
+    { "internal-networks", OPTION_NETWORKS, "127.0.0.0/8 ::1", AT(internal), UP_TO(CONF_LIST_MAX),
+      "Clients whose mail is ours: it is signed and not judged, like that of authenticated users." },
+    { "trusted-forwarders", OPTION_NETWORKS, "", AT(forwarders), UP_TO(CONF_LIST_MAX),
+      "Clients known to pass on other people's mail, as a fact for the policy." },
+    { "nameservers",
+      OPTION_STRINGS,
+      "",
+      AT(nameservers),
+      { .max = LIMIT_DNS_NAMESERVERS, .check = check_nameserver },
+      "Name servers to ask, instead of those in /etc/resolv.conf." },
+    { "trust-ad", OPTION_BOOL, "false", AT(trust_ad), WORDS(bool_words),
+      "Believe a name server elsewhere than on this host when it says that an answer is authentic." },
+    { "dns-snapshot", OPTION_PATH, "", AT(dns_snapshot), CHECK(check_path),
+      "A file to answer all DNS questions from, for tests; empty: ask the network." },
+    { "dkim-min-rsa-bits", OPTION_UINT, "1024", AT(dkim.min_rsa_bits), RANGE(LIMIT_RSA_BITS_MIN, LIMIT_RSA_BITS_MAX),
+      "Signatures with smaller RSA keys do not count." },
+    { "dkim-accept-unsigned-tail", OPTION_BOOL, "false", AT(dkim.accept_unsigned_tail), WORDS(bool_words),
+      "Let a signature count although text was added behind the part of the body that it covers." },
+    { "dkim-clock-slack", OPTION_INT, "300", AT(dkim.clock_slack), RANGE(0, 86400),
+      "Seconds by which the clocks of signers may differ from ours." },
+    { "log", OPTION_BOOL, "stderr", AT(log_syslog), WORDS(log_words), "Where log lines go." },
+    { "log-level", OPTION_CHOICE, "info", AT(log_level), WORDS(level_words), "The least important lines that are logged." },
+    { "max-messages", OPTION_INT, "1000", AT(max_messages), RANGE(1, LIMIT_SESSIONS),
+      "Messages worked on at the same time; senders of further ones are asked to try again." },
+    { "workers", OPTION_INT, "16", AT(workers), RANGE(0, LIMIT_WORKERS),
+      "Threads that look up SPF records while messages arrive; with 0 it is done at the end of each message." },
+    { NULL, OPTION_STRING, NULL, 0, CHECK(NULL), NULL },
+};
+
+const struct conf_option sign_options[] = {
+    { "selector", OPTION_DOMAIN, "", SIGN_AT(selector), CHECK(NULL),
+      "The selector: the public key is published at SELECTOR._domainkey.DOMAIN." },
+    { "key-file", OPTION_PATH, "", SIGN_AT(key_file), CHECK(check_path),
+      "The private key, in a file that others can neither read nor write." },
+    { "headers",
+      OPTION_STRINGS,
+      "",
+      SIGN_AT(headers),
+      { .max = LIMIT_DKIM_H, .check = check_field_name },
+      "Names of the header fields to sign, From among them, instead of the usual ones." },
+    { "canonicalization", OPTION_CANON, "relaxed/relaxed", SIGN_AT(header_canon), CHECK(NULL),
+      "Which changes on the way the signature survives: simple or relaxed for the header, a slash, and the same for the body." },
+    { "oversign", OPTION_BOOL, "true", SIGN_AT(oversign), WORDS(bool_words),
+      "Sign fields once more than they occur, so that none can be added." },
+    { "expire-after", OPTION_INT, "0", SIGN_AT(expire_after), RANGE(0, 315360000),
+      "Seconds after which the signature is no longer valid; 0: it stays valid." },
+    { NULL, OPTION_STRING, NULL, 0, CHECK(NULL), NULL },
+};

@@ -1,0 +1,171 @@
+/*
+ * checks.c - start all checks, join all checks.
+ *
+ * SPF needs only the envelope and is a chain of questions: each identity is a future of its own, from MAIL on. Keys and the
+ * names of the DMARC walk are plain questions, asked together at end of header. Whatever is still under way at end of message is
+ * waited for until one deadline.
+ */
+#include "mailseal/clock.h"
+#include "mailseal/domain.h"
+#include "mailseal/limits.h"
+
+#include "engine_int.h"
+
+/* An SPF task owns copies of all it reads: it may outlive its message. */
+struct spf_task {
+    struct dns *dns;
+    struct spf_input in;
+    struct spf_result result;
+};
+
+static void *run_spf(void *input, struct arena *a)
+{
+    struct spf_task *t = input;
+    /* RFC 7208 4.6.4: the time counts from here; a busy pool may have kept the task waiting. */
+    spf_check(t->dns, &t->in, clock_ms() + LIMIT_DNS_MESSAGE_MS, a, &t->result);
+    return t;
+}
+
+static struct future *start_spf(struct msg *m, enum spf_identity identity)
+{
+    struct future *f = future_new(env_pool(m->env));
+    struct arena *a = future_arena(f);
+    struct spf_task *t = ARENA_NEW(a, struct spf_task);
+    t->dns = dns_meter_ref(m->spf_dns);
+    arena_defer(a, dns_meter_unref, t->dns);
+    t->in = (struct spf_input){ .client = m->client,
+                                .helo = str_dup(a, m->helo),
+                                .identity = identity,
+                                .local = str_dup(a, m->local),
+                                .domain = str_dup(a, m->domain),
+                                .receiver = str_dup(a, str_of(m->conf->authserv_id)),
+                                .now = m->now };
+    future_start(f, run_spf, t);
+    return f;
+}
+
+void checks_start_spf(struct msg *m)
+{
+    m->spf_dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_SPF_QUERIES, INT64_MAX);
+    m->spf = start_spf(m, SPF_MAILFROM);
+    /* RFC 7208 2.4: for the null reverse-path the MAIL FROM identity already is HELO's. */
+    if (m->local.n > 0 || m->domain.n > 0)
+        m->helo_spf = start_spf(m, SPF_HELO);
+}
+
+static void start_verify(struct msg *m)
+{
+    int64_t deadline = clock_ms() + LIMIT_DNS_MESSAGE_MS;
+    struct str author = m->outcome.author.status == AUTHOR_ONE ? m->outcome.author.domain : STR_NONE;
+    m->dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES, deadline);
+    m->verify = dkim_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline, author);
+    if (author.n > 0)
+        m->dmarc = dmarc_start(m->arena, m->dns, author, deadline);
+}
+
+static struct dkim_sign *start_signature(struct msg *m, const struct sign_key *k)
+{
+    struct dkim_sign_params *p = ARENA_NEW(m->arena, struct dkim_sign_params);
+    struct str *fields = ARENA_ARRAY(m->arena, struct str, k->headers.n);
+    for (size_t i = 0; i < k->headers.n; i++)
+        fields[i] = str_of(k->headers.v[i]);
+    *p = (struct dkim_sign_params){ .domain = str_of(k->domain),
+                                    .selector = str_of(k->selector),
+                                    .key = k->key,
+                                    .header_canon = k->header_canon,
+                                    .body_canon = k->body_canon,
+                                    .fields = k->headers.n > 0 ? fields : NULL,
+                                    .n_fields = k->headers.n,
+                                    .oversign = k->oversign,
+                                    .timestamp = m->now,
+                                    .expires = k->expire_after > 0 ? m->now + k->expire_after : 0 };
+    return dkim_sign_start(m->arena, &m->headers, m->body, p, &m->outcome.sign_reason);
+}
+
+/* DK-89, DK-90: only mail of our own clients, and only with exactly one author domain. */
+static void start_sign(struct msg *m)
+{
+    const struct sign_key *keys[LIMIT_SIGN_KEYS];
+    if (m->outcome.author.status != AUTHOR_ONE) {
+        m->outcome.sign_reason = m->outcome.author.reason;
+        return;
+    }
+    size_t n = keyring_find(m->conf->keyring, m->outcome.author.domain, keys);
+    if (n == 0)
+        m->outcome.sign_reason = "no sign section for the author's domain";
+    for (size_t i = 0; i < n; i++) {
+        struct dkim_sign *s = start_signature(m, keys[i]);
+        if (s != NULL)
+            m->sign[m->n_sign++] = s;
+    }
+}
+
+void checks_start(struct msg *m)
+{
+    author_read(m->arena, &m->headers, &m->outcome.author);
+    m->body = dkim_body_new(m->arena);
+    if (m->exempt_reason != NULL)
+        start_sign(m);
+    else
+        start_verify(m);
+}
+
+static void join_spf(struct msg *m, struct future *f, enum spf_identity identity, int64_t deadline, struct spf_result *out)
+{
+    const struct spf_task *t = future_join(f, deadline);
+    if (t != NULL) {
+        *out = t->result;
+        return;
+    }
+    *out = (struct spf_result){ .code = AUTH_TEMPERROR,
+                                .identity = identity,
+                                .domain = identity == SPF_HELO || m->domain.n == 0 ? m->helo : m->domain,
+                                .reason = "evaluation did not end in time" };
+}
+
+static void join_dmarc(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    struct dmarc_identifier spf = { o->spf.domain, o->spf.code };
+    struct dmarc_identifier *dkim = ARENA_ARRAY(m->arena, struct dmarc_identifier, o->n_dkim);
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_dkim; i++)
+        if (domain_is_valid(o->dkim[i].domain))
+            dkim[n++] = (struct dmarc_identifier){ o->dkim[i].domain, o->dkim[i].code };
+    dmarc_eval(m->dmarc, &o->author, domain_is_valid(spf.domain) ? &spf : NULL, dkim, n, m->arena, &o->dmarc);
+    m->dmarc = NULL;
+}
+
+void checks_join(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    int64_t deadline = clock_ms() + LIMIT_DNS_MESSAGE_MS;
+    if (m->exempt_reason != NULL)
+        return;
+    o->n_dkim = dkim_verify_finish(m->verify, &o->dkim);
+    m->verify = NULL;
+    join_spf(m, m->spf, SPF_MAILFROM, deadline, &o->spf);
+    if (m->helo_spf != NULL)
+        join_spf(m, m->helo_spf, SPF_HELO, deadline, &o->helo);
+    else
+        o->helo = o->spf;
+    join_dmarc(m);
+    o->dns_queries = dns_meter_count(m->spf_dns) + dns_meter_count(m->dns);
+}
+
+void checks_drop(struct msg *m)
+{
+    if (m->verify != NULL)
+        dkim_verify_drop(m->verify);
+    if (m->dmarc != NULL)
+        dmarc_drop(m->dmarc);
+    if (m->dns != NULL)
+        dns_meter_unref(m->dns);
+    /* SPF may still be under way in a worker: its remaining questions end at once. */
+    if (m->spf_dns != NULL) {
+        dns_meter_cancel(m->spf_dns);
+        dns_meter_unref(m->spf_dns);
+    }
+    future_free(m->spf);
+    future_free(m->helo_spf);
+}

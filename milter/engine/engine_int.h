@@ -1,0 +1,68 @@
+/* engine_int.h - what the files of the engine share. */
+#ifndef MAILSEAL_ENGINE_INT_H
+#define MAILSEAL_ENGINE_INT_H
+
+#include "mailseal/engine.h"
+#include "mailseal/future.h"
+#include "mailseal/limits.h"
+
+struct conn {
+    struct env *env;
+    struct ip ip;
+    size_t helo_n;
+    char helo[LIMIT_ADDRESS]; /* a client may say HELO as often as it likes: no arena */
+};
+
+enum msg_stage { MSG_ENVELOPE, MSG_HEADER, MSG_BODY, MSG_DONE };
+
+/* A forged Authentication-Results field, by its instance number (1-based). */
+struct forged {
+    unsigned *index;
+    size_t n, room;
+};
+
+struct msg {
+    enum msg_stage stage;
+    struct arena *arena;
+    struct env *env;
+    struct conf *conf; /* one reference: a reload does not touch this message */
+    struct ip client;
+    struct str helo;
+    int64_t now, started;     /* wall clock; monotonic */
+    struct str local, domain; /* MAIL FROM */
+    size_t recipients;
+    const char *exempt_reason; /* NULL: judge it */
+
+    struct headers headers;
+    unsigned authres_seen; /* Authentication-Results fields of the message */
+    struct forged forged;
+
+    struct dns *spf_dns; /* the meter of SPF */
+    struct dns *dns;     /* the meter of keys and DMARC, from end of header on */
+    struct future *spf, *helo_spf;
+    struct dkim_body *body;
+    struct dkim_verify *verify;
+    struct dmarc *dmarc;
+    struct dkim_sign *sign[LIMIT_SIGN_KEYS];
+    size_t n_sign;
+
+    struct outcome outcome;
+};
+
+struct pool *env_pool(struct env *e);
+
+/* checks.c: start all, join all. */
+void checks_start_spf(struct msg *m);
+void checks_start(struct msg *m);
+void checks_join(struct msg *m);
+void checks_drop(struct msg *m);
+
+/* outcome.c: results to decision. */
+void outcome_decide(struct msg *m);
+
+/* edits.c: outcome to header edits. */
+void edits_note_authres(struct msg *m, struct str value);
+/* False, with a reason in the outcome, when a signature could not be made. */
+bool edits_make(struct msg *m) __attribute__((warn_unused_result));
+
+#endif

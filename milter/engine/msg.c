@@ -1,0 +1,126 @@
+/*
+ * msg.c - a message from MAIL to its outcome.
+ *
+ * A new message is a new struct: nothing can be carried over from the one before. Each call says the stages it is legal in; the
+ * filter sees to it that a mail server cannot bring them out of order.
+ */
+#include "mailseal/clock.h"
+#include "mailseal/limits.h"
+#include "mailseal/log.h"
+
+#include "engine_int.h"
+
+static const char *exemption(const struct conf *conf, const struct conn *c, const struct msg_info *info)
+{
+    if (info->authenticated)
+        return "authenticated";
+    if (info->local)
+        return "local submission";
+    if (network_list_has(conf->internal.v, conf->internal.n, c->ip))
+        return "internal network";
+    return NULL;
+}
+
+struct msg *msg_new(struct conn *c, const struct msg_info *info)
+{
+    struct arena *a = arena_new();
+    struct msg *m = ARENA_NEW(a, struct msg);
+    m->arena = a;
+    m->env = c->env;
+    m->conf = env_conf(c->env);
+    m->client = c->ip;
+    m->helo = str_dup(a, (struct str){ c->helo, c->helo_n });
+    m->now = clock_wall();
+    m->started = clock_ms();
+    /* A path that does not parse has all its text in local: SPF has no domain to check and says so. */
+    struct str path = str_dup(a, str_first(info->mail_from, LIMIT_ADDRESS));
+    if (!path_parse(a, path, &m->local, &m->domain))
+        m->domain = STR_NONE;
+    m->exempt_reason = exemption(m->conf, c, info);
+    headers_init(&m->headers, a);
+    if (m->exempt_reason == NULL)
+        checks_start_spf(m);
+    return m;
+}
+
+static void expect_stage(const struct msg *m, bool legal, const char *call)
+{
+    if (!legal)
+        BUG("%s in stage %d of a message", call, (int)m->stage);
+}
+
+void msg_rcpt(struct msg *m, struct str rcpt)
+{
+    expect_stage(m, m->stage == MSG_ENVELOPE, "msg_rcpt");
+    (void)rcpt;
+    m->recipients++;
+}
+
+void msg_header(struct msg *m, struct str name, struct str value)
+{
+    expect_stage(m, m->stage <= MSG_HEADER, "msg_header");
+    m->stage = MSG_HEADER;
+    if (str_ieq(str_trim(name), STR("Authentication-Results")))
+        edits_note_authres(m, value);
+    if (!m->headers.overflow && !headers_add(&m->headers, name, value))
+        log_debug("header section beyond our limits");
+}
+
+void msg_headers_lost(struct msg *m)
+{
+    expect_stage(m, m->stage <= MSG_HEADER, "msg_headers_lost");
+    m->headers.overflow = true;
+}
+
+void msg_eoh(struct msg *m)
+{
+    expect_stage(m, m->stage <= MSG_HEADER, "msg_eoh");
+    m->stage = MSG_BODY;
+    checks_start(m);
+}
+
+bool msg_body(struct msg *m, const void *p, size_t n)
+{
+    expect_stage(m, m->stage == MSG_BODY, "msg_body");
+    dkim_body_update(m->body, p, n);
+    return !dkim_body_done(m->body);
+}
+
+/* What is left undone by a failure of ours is tried again later by the sender. */
+static void fail_for_now(struct outcome *o)
+{
+    o->decision = (struct policy_decision){ .action = ACTION_TEMPFAIL,
+                                            .rule = "internal failure",
+                                            .code = 451,
+                                            .xcode = "4.3.0",
+                                            .text = STR("Temporary local problem, please try again later") };
+    o->held = false;
+    o->n_edits = 0;
+}
+
+const struct outcome *msg_eom(struct msg *m)
+{
+    expect_stage(m, m->stage == MSG_BODY, "msg_eom");
+    m->stage = MSG_DONE;
+    dkim_body_finish(m->body);
+    checks_join(m);
+    outcome_decide(m);
+    if (!edits_make(m))
+        fail_for_now(&m->outcome);
+    m->outcome.ms = clock_ms() - m->started;
+    return &m->outcome;
+}
+
+void msg_free(struct msg *m)
+{
+    if (m == NULL)
+        return;
+    checks_drop(m);
+    conf_unref(m->conf);
+    arena_free(m->arena);
+}
+
+const struct conf *msg_conf(const struct msg *m)
+{
+    return m->conf;
+}

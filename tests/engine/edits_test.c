@@ -1,0 +1,120 @@
+/* edits_test.c - forged fields go from the highest number down, then ours comes; nothing foreign goes. */
+#include "engine_support.h"
+
+static const struct outcome *judged(struct conn *c, const char *const *fields, struct msg **m)
+{
+    return test_message(c, "<a@good.example>", false, fields, m);
+}
+
+static void forged_fields_go_highest_first(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "trusted-authserv-ids = {\"old.test\"}", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct msg *m;
+    const struct outcome *o =
+        judged(c,
+               FIELDS("Authentication-Results: mx.test; dmarc=pass", "From: a@good.example",
+                      "AUTHENTICATION-RESULTS: foreign.example; spf=pass", "Authentication-Results: old.test; none",
+                      "authentication-results: (c) \"MX.Test\" 1; none", "X-Authentication-Results: mx.test; none"),
+               &m);
+    static const unsigned want[] = { 4, 3, 1 }; /* AR-20, AR-26, AR-27 */
+    assert_int_equal(o->n_edits, 4);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(o->edits[i].op, EDIT_DELETE);
+        assert_int_equal(o->edits[i].index, want[i]);
+        ROW_STR("name", o->edits[i].name, STR("Authentication-Results"));
+    }
+    assert_int_equal(o->edits[3].op, EDIT_INSERT);
+    assert_int_equal(o->edits[3].index, 0); /* AR-1 */
+    assert_true(str_istarts(o->edits[3].value, STR(" mx.test;\n\tdmarc=pass ")));
+    msg_free(m);
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
+static void none_survives_among_thousands(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct msg_info info = { .mail_from = STR("<a@good.example>") };
+    struct msg *m = msg_new(c, &info);
+    msg_header(m, STR("From"), STR(" a@good.example"));
+    for (int i = 0; i < 5000; i++)
+        msg_header(m, STR("Authentication-Results "), STR(" mx.test; dmarc=pass"));
+    msg_eoh(m);
+    const struct outcome *o = msg_eom(m);
+    assert_int_equal(o->n_edits, 5001);
+    assert_int_equal(o->edits[0].index, 5000);
+    assert_int_equal(o->edits[4999].index, 1);
+    assert_int_not_equal(o->dmarc.code, AUTH_PASS);
+    msg_free(m);
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
+/* The field we write reads back with what was decided: AR-1 to AR-5, AR-8, D-121. */
+static void our_field_says_what_was_found(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct msg *m;
+    struct authres r;
+    const struct outcome *o = judged(
+        c, FIELDS("From: a@good.example", "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=y; h=from; bh=AAAA; b=BBBB"), &m);
+    assert_true(authres_parse(a, o->edits[0].value, &r));
+    ROW_STR("id", r.authserv_id, STR("mx.test"));
+    static const char *const want[][2] = { { "dmarc", "pass" }, { "spf", "pass" }, { "spf", "none" }, { "dkim", "neutral" } };
+    assert_int_equal(r.n_results, ROWS(want));
+    for (size_t i = 0; i < ROWS(want); i++) {
+        ROW_STR("method", r.results[i].method, str_of(want[i][0]));
+        ROW_STR(want[i][0], r.results[i].result, str_of(want[i][1]));
+    }
+    ROW_STR("policy", r.results[0].props[0].value, STR("reject"));
+    ROW_STR("header.from", r.results[0].props[1].value, STR("good.example"));
+    ROW_STR("smtp.mailfrom", r.results[1].props[0].value, STR("good.example"));
+    ROW_STR("smtp.helo", r.results[2].props[0].value, STR("mx.good.example"));
+    msg_free(m);
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
+static void a_null_sender_is_reported_as_helo(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct msg *m;
+    struct authres r;
+    conn_helo(c, STR("good.example"));
+    const struct outcome *o = test_message(c, "<>", false, FIELDS("From: a@good.example"), &m);
+    assert_int_equal(o->dmarc.code, AUTH_PASS); /* D-2: the MAIL FROM identity of a null path is HELO's */
+    assert_true(authres_parse(a, o->edits[0].value, &r));
+    assert_int_equal(r.n_results, 3);
+    ROW_STR("helo", r.results[1].props[0].property, STR("helo"));
+    ROW_STR("helo", r.results[1].props[0].value, STR("good.example"));
+    msg_free(m);
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forged_fields_go_highest_first),
+        cmocka_unit_test(none_survives_among_thousands),
+        cmocka_unit_test(our_field_says_what_was_found),
+        cmocka_unit_test(a_null_sender_is_reported_as_helo),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* engine_support.h - an environment over a snapshot, and a message driven through it. */
+#ifndef TESTS_ENGINE_SUPPORT_H
+#define TESTS_ENGINE_SUPPORT_H
+
+#include <unistd.h>
+
+#include "mailseal/engine.h"
+#include "mailseal/json.h"
+#include "mailseal/limits.h"
+#include "tests/support/support.h"
+
+#define ZONE                                                                                                                       \
+    "{\"good.example\":{\"TXT\":[\"v=spf1 ip4:192.0.2.0/24 -all\"]},\"_dmarc.good.example\":{\"TXT\":[\"v=DMARC1; p=reject\"]},"   \
+    "\"shop.example\":{\"TXT\":[\"v=spf1 -all\"]},\"_dmarc.shop.example\":{\"TXT\":[\"v=DMARC1; p=quarantine\"]},"                 \
+    "\"slow.example\":\"TIMEOUT\",\"_dmarc.slow.example\":\"TIMEOUT\"}"
+
+/* A configuration from its text; the profiles of the source tree. */
+static inline struct conf *test_conf(struct arena *a, const char *text)
+{
+    char path[] = "/tmp/mailseal-test-XXXXXX", *error = NULL;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    const char *all = str_cstr(
+        a, str_printf(a, "authserv-id = \"mx.test\"\npolicy = \"%s\"\n%s", test_path(a, "policies/standard.policy"), text));
+    assert_int_equal(write(fd, all, strlen(all)), strlen(all));
+    close(fd);
+    struct conf *c = conf_read(path, 0, &error);
+    unlink(path);
+    if (c == NULL)
+        fail_msg("%s", error);
+    return c;
+}
+
+static inline struct env *test_env(struct arena *a, const char *conf, unsigned workers)
+{
+    const char *error = NULL;
+    const struct json *zone = js_read(a, STR(ZONE), &error);
+    assert_non_null(zone);
+    struct dns *dns = dns_snapshot_of_json(zone, &error);
+    assert_non_null(dns);
+    struct env *e = env_new(test_conf(a, conf), dns, workers, &error);
+    assert_non_null(e);
+    return e;
+}
+
+static inline struct conn *test_conn(struct env *e, const char *client)
+{
+    struct ip ip = { 0 };
+    if (client[0] != '\0')
+        assert_true(ip_parse(str_of(client), &ip));
+    struct conn *c = conn_new(e, ip);
+    conn_helo(c, STR("mx.good.example"));
+    return c;
+}
+
+/* A whole message; fields are "Name: value" in order, ended by NULL. */
+static inline const struct outcome *test_message(struct conn *c, const char *from, bool authenticated, const char *const *fields,
+                                                 struct msg **m)
+{
+    struct msg_info info = { .mail_from = str_of(from), .authenticated = authenticated };
+    *m = msg_new(c, &info);
+    msg_rcpt(*m, STR("<bob@site.example>"));
+    for (; *fields != NULL; fields++) {
+        struct str name, value;
+        assert_true(str_cut(str_of(*fields), ':', &name, &value));
+        msg_header(*m, name, value);
+    }
+    msg_eoh(*m);
+    msg_body(*m, "hello\r\n", 7);
+    return msg_eom(*m);
+}
+#define FIELDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+#endif

@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""postfix_test.py [PART OF A NAME...]: the real daemon behind a real Postfix. --program FILE is the daemon to test."""
+import signal
+import sys
+import threading
+
+from site_setup import (OURS, PLAIN, SPOOF, STRANGER, YOU, Site, new_daemon, program_argument, resynchronise,
+                        want_forged_removed, want_signed)
+
+from checks import Failed, case, run_cases, want_equal, want_match, want_none, want_words
+from daemon import AUTHSERV_ID
+from machine import clean_up_on_signals, scratch, wait_for
+from message import body, values, without_envelope
+from postfix import USER, Postfix
+
+ZONE = {
+    "xn--grn-ioa.example": {"TXT": ["v=spf1 ip4:192.0.2.60 -all"]},
+    "_dmarc.xn--grn-ioa.example": {"TXT": ["v=DMARC1; p=reject"]},
+    "six.example": {"TXT": ["v=spf1 ip6:2001:db8::10 -all"]},
+    "_dmarc.six.example": {"TXT": ["v=DMARC1; p=reject"]},
+}
+
+# ---- the five messages ----
+@case("postfix: signed and aligned is delivered as it was sent, results on top")
+def _(site):
+    message = site.sign(PLAIN)
+    reply = site.send(message)
+    result = site.results(reply)
+    want_words("Authentication-Results", "spf=pass dkim=pass dmarc=pass header.from=signed.example", result)
+    raw = without_envelope(site.delivered(reply))
+    want_match("first field", rb"\AAuthentication-Results: ".decode(), raw.decode())
+    if not raw.endswith(message.replace(b"\r\n", b"\n")):
+        raise Failed(f"wanted the message unchanged below the new fields .. got {raw!r}")
+    want_match("verdict line", f"{reply.queue_id}: from=signed.example .*dmarc=pass .*action=accept", site.daemon.verdict())
+
+
+@case("postfix: spoof of p=reject is refused with 550 and not delivered")
+def _(site):
+    before = len(site.mta.new_mail())
+    reply = site.send(SPOOF, sender="x@elsewhere.example", client=STRANGER)
+    want_match("reply", r"\A550 5\.7\.\d+ .*bank\.example", reply)
+    want_match("verdict line", r"from=bank.example .*dmarc=fail .*action=reject", site.daemon.verdict())
+    want_equal("messages delivered", before, len(site.mta.new_mail()))
+
+
+@case("postfix: spoof of p=quarantine is accepted and held")
+def _(site):
+    reply = site.send(PLAIN.replace(b"signed", b"shop"), sender="x@elsewhere.example", client=STRANGER)
+    want_words("Authentication-Results", "dmarc=fail", values(site.held(reply).encode(), "Authentication-Results")[0])
+    want_match("verdict line", "action=quarantine", site.daemon.verdict())
+
+
+@case("postfix: forged results go, in any spelling; those of others stay in order")
+def _(site):
+    want_forged_removed(site)
+
+
+@case("postfix: a user's message is signed with RSA and Ed25519, and not judged")
+def _(site):
+    path = site.delivered(site.submit(OURS))
+    want_signed(site.daemon, path)
+    want_match("verdict line", "signatures=2 action=accept", site.daemon.verdict())
+
+
+# ---- odd sessions ----
+@case("postfix: null sender")
+def _(site):
+    result = site.results(site.send(site.sign(PLAIN), sender=""))
+    want_match("Authentication-Results", r"smtp\.helo=mail\.signed\.example", result)
+    want_words("Authentication-Results", "dmarc=pass", result)
+    site.daemon.verdict()
+
+
+@case("postfix: two recipients, one verdict")
+def _(site):
+    before = set(site.mta.new_mail())
+    reply = site.send(site.sign(PLAIN), rcpts=[YOU, "me@ours.example"])
+    want_match("verdict line", "rcpts=2", site.daemon.verdict())
+    wait_for("both copies", lambda: len(set(site.mta.new_mail()) - before) == 2)
+    want_words("Authentication-Results", "dmarc=pass", site.results(reply))
+
+
+@case("postfix: sendmail(1) is signed")
+def _(site):
+    path = site.mta.pickup(USER, "news@signed.example", OURS.decode())
+    want_signed(site.daemon, path)
+    want_match("verdict line", "signatures=2", site.daemon.verdict())
+
+
+@case("postfix: SMTPUTF8, U-labels in MAIL FROM and From")
+def _(site):
+    sender, utf8 = "j\u00f6rg@gr\u00fcn.example", "SMTPUTF8 BODY=8BITMIME"
+    message = PLAIN.replace(b"news@signed.example", sender.encode()).replace(b"plain", "\u2603".encode(), 1)
+    reply = site.send(message, sender=sender, client=("192.0.2.60", "mail.grun.example"), options=utf8)
+    result = site.results(reply)
+    want_words("Authentication-Results", "spf=pass", result)
+    want_words("Authentication-Results", "dmarc=pass", result)
+    want_match("verdict line", "from=xn--grn-ioa.example", site.daemon.verdict())
+    reply = site.send(message, sender="x@elsewhere.example", client=STRANGER, options=utf8)
+    want_equal("code for a spoof of it", 550, reply.code)
+    site.daemon.verdict()
+
+
+@case("postfix: IPv6 client")
+def _(site):
+    reply = site.send(PLAIN.replace(b"signed", b"six"), sender="news@six.example", client=("2001:db8::10", "mail.six.example"))
+    want_words("Authentication-Results", "spf=pass dmarc=pass", site.results(reply))
+    site.daemon.verdict()
+
+
+@case("postfix: STARTTLS and the second EHLO")
+def _(site):
+    with site.connect() as s:
+        want_equal("code of STARTTLS", 220, s.starttls().code)
+        reply = s.send("", YOU, site.sign(PLAIN))
+    want_match("Authentication-Results", r"smtp\.helo=mail\.signed\.example", site.results(reply))
+    site.daemon.verdict()
+
+
+@case("postfix: RSET, EHLO and a new sender before the message")
+def _(site):
+    with site.connect() as s:
+        s.cmd("MAIL FROM:<x@bank.example>")
+        s.cmd("RCPT TO:<you@ours.example>")
+        s.cmd("RSET")
+        s.cmd("MAIL FROM:<x@shop.example>")
+        s.ehlo()
+        reply = s.send("news@signed.example", YOU, site.sign(PLAIN))
+    want_match("Authentication-Results", r"smtp\.mailfrom=(news@)?signed\.example", site.results(reply))
+    want_match("verdict line", "rcpts=1", site.daemon.verdict())
+
+
+@case("postfix: several messages on one connection are judged apart")
+def _(site):
+    with site.connect() as s:
+        first = s.send("news@signed.example", YOU, site.sign(PLAIN))
+        second = s.send("x@signed.example", YOU, SPOOF)
+        third = s.send("news@signed.example", YOU, PLAIN)
+    want_words("first", "dkim=pass dmarc=pass", site.results(first))
+    want_equal("second", 550, second.code)
+    want_words("third", "spf=pass dkim=none dmarc=pass", site.results(third))
+    for _ in range(3):
+        site.daemon.verdict()
+
+
+@case("postfix: a client that goes away in its message")
+def _(site):
+    for part in (b"", PLAIN[:60], PLAIN):
+        with site.connect() as s:
+            s.cmd("MAIL FROM:<news@signed.example>")
+            s.cmd("RCPT TO:<you@ours.example>")
+            s.cmd("DATA")
+            s.raw(part.replace(b"\n", b"\r\n"))
+    want_words("Authentication-Results", "dmarc=pass", site.results(site.send(site.sign(PLAIN))))
+    site.daemon.verdict()
+
+
+# ---- odd messages ----
+@case("postfix: 8-bit body, dots, signed by both sides")
+def _(site):
+    text = "Gr\u00fc\u00dfe\n.\n..\n.a dot\n \ttrailing \t \n\n\n".encode() + bytes(range(0x80, 0x100)) + b"\n\n\n"
+    reply = site.send(site.sign(PLAIN + text, "--canon", "simple/simple"), options="BODY=8BITMIME")
+    want_words("Authentication-Results", "dkim=pass", site.results(reply))
+    want_equal("body", b"One line.\n" + text, body(site.delivered(reply)))
+    site.daemon.verdict()
+    path = site.delivered(site.submit(OURS + text))
+    want_signed(site.daemon, path)
+    site.daemon.verdict()
+
+
+@case("postfix: body of one megabyte")
+def _(site):
+    text = b"".join(b"%07d %s \r\n" % (i, b"x" * (i % 90)) for i in range(19000))
+    for canon in ("relaxed/relaxed", "simple/simple"):
+        want_words("Authentication-Results", "dkim=pass", site.results(site.send(site.sign(PLAIN + text, "--canon", canon))))
+        site.daemon.verdict()
+    want_signed(site.daemon, site.delivered(site.submit(OURS + text)))
+    site.daemon.verdict()
+
+
+@case("postfix: bare LF is a line end for both")
+def _(site):
+    wire = site.sign(PLAIN).replace(b"\r\n", b"\n")
+    with site.connect() as s:
+        s.cmd("MAIL FROM:<news@signed.example>")
+        s.cmd("RCPT TO:<you@ours.example>")
+        s.cmd("DATA")
+        reply = s.raw_data(wire + b"\r\n" if not wire.endswith(b"\n") else wire[:-1] + b"\r\n")
+    want_words("Authentication-Results", "dkim=pass", site.results(reply))
+    site.daemon.verdict()
+
+
+@case("postfix: message without a body")
+def _(site):
+    head = PLAIN.split(b"\n\n", 1)[0] + b"\n"
+    for canon in ("relaxed/relaxed", "simple/simple"):
+        signed = site.sign(head + b"\n", "--canon", canon)
+        for message in (signed, signed.rstrip(b"\r\n") + b"\r\n"):
+            want_words("Authentication-Results", "dkim=pass", site.results(site.send(message)))
+            site.daemon.verdict()
+    want_signed(site.daemon, site.delivered(site.submit(head.replace(b"news@signed.example", USER.encode()))))
+    site.daemon.verdict()
+
+
+@case("postfix: white space after the colon reaches a simple signature")
+def _(site):
+    odd = PLAIN.replace(b"Subject: plain", b"Subject:plain \t\n  \tfolded  ").replace(b"To: you", b"To:\t  you")
+    odd = odd.replace(b"Message-ID: ", b"Message-ID:\n ")
+    reply = site.send(site.sign(odd, "--canon", "simple/simple"))
+    want_words("Authentication-Results", "dkim=pass", site.results(reply))
+    site.daemon.verdict()
+
+
+@case("postfix: a broken signature fails")
+def _(site):
+    reply = site.send(site.sign(PLAIN).replace(b"One line", b"Two line"), client=STRANGER)
+    want_match("reply", r"\A550 5\.7\.26", reply)
+    want_match("verdict line", "dkim=fail/signed.example", site.daemon.verdict())
+
+
+@case("postfix: no single From is refused")
+def _(site):
+    two = b"From: a@bank.example\n" + PLAIN
+    both = PLAIN.replace(b"From: The News <news@signed.example>", b"From: a@bank.example, news@signed.example")
+    broken = PLAIN.replace(b"From: The News <news@signed.example>", b"From: <news@signed.example")
+    for message in (two, both, broken):
+        want_match("reply", r"\A550 5\.7\.1 ", site.send(message))
+        want_match("verdict line", 'rule="from-not-single"', site.daemon.verdict())
+
+
+# ---- the daemon's own life ----
+@case("postfix: many at once")
+def _(site):
+    replies, message = [], site.sign(PLAIN)
+
+    def client():
+        for _ in range(5):
+            replies.append(site.send(message))
+    threads = [threading.Thread(target=client) for _ in range(10)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    want_equal("accepted", 50, sum(r.code == 250 for r in replies))
+    for reply in replies:
+        want_words("Authentication-Results", "dkim=pass dmarc=pass", site.results(reply))
+        want_match("verdict line", "dmarc=pass", site.daemon.verdict())
+
+
+@case("postfix: daemon killed: 451; started again: works")
+def _(site):
+    site.daemon.kill()
+    want_equal("code while it is dead", 451, site.send(PLAIN).code)
+    site.daemon.start()
+    want_words("Authentication-Results", "dmarc=pass", site.results(site.send(site.sign(PLAIN))))
+    site.daemon.verdict()
+
+
+@case("postfix: SIGHUP with a broken file keeps the old one; with a good file takes it")
+def _(site):
+    good = site.daemon.conf.read_text()
+    try:
+        site.daemon.conf.write_text(good + "\nno-such-option = 1\n")
+        want_match("log", "not reloaded", site.daemon.reload())
+        want_match("Authentication-Results", rf"\A{AUTHSERV_ID};", site.results(site.send(site.sign(PLAIN))))
+        site.daemon.verdict()
+        site.daemon.conf.write_text(good.replace(f'"{AUTHSERV_ID}"', '"other.mailseal.example"'))
+        want_none("log", "not reloaded", site.daemon.reload())
+        want_match("Authentication-Results", r"\Aother\.mailseal\.example;", site.results(site.send(site.sign(PLAIN))))
+        site.daemon.verdict()
+    finally:
+        site.daemon.conf.write_text(good)
+        site.daemon.reload()
+
+
+@case("postfix: SIGTERM lets a message in work finish, then ends with 0")
+def _(site):
+    with site.connect() as s:
+        s.cmd("MAIL FROM:<news@signed.example>")
+        s.cmd("RCPT TO:<you@ours.example>")
+        s.cmd("DATA")
+        site.daemon.signal(signal.SIGTERM)
+        wait_for("'stopping' in the log", lambda: "stopping" in site.daemon.log()[site.daemon.seen:])
+        reply = s.data(site.sign(PLAIN))
+        want_words("Authentication-Results", "dmarc=pass", site.results(reply))
+    want_equal("exit status", 0, site.daemon.stop())
+    want_equal("code after the end", 451, site.send(PLAIN).code)
+    site.daemon.start()
+    want_words("Authentication-Results", "dmarc=pass", site.results(site.send(site.sign(PLAIN))))
+    site.daemon.verdict()
+
+
+@case("postfix: nothing the daemon logged is a sanitizer's report or a mistake of its own")
+def _(site):
+    want_none("log", r"Sanitizer|runtime error|out of order|BUG", site.daemon.log())
+    want_none("Postfix's log", r"panic|fatal|milter.*(unreasonable|unexpected|bad|malformed)", site.mta.log())
+
+
+@case("postfix: the daemon ends with 0")
+def _(site):
+    want_equal("exit status", 0, site.daemon.stop())
+    want_none("log", r"Sanitizer|runtime error", site.daemon.log())
+
+
+def main():
+    clean_up_on_signals()
+    where = scratch("postfix-test")
+    daemon = new_daemon(where, program_argument(), ZONE)
+    with daemon, Postfix(where / "postfix", daemon.postfix_milter, tls=True) as postfix:
+        return run_cases(Site(daemon, postfix), after_failure=lambda: resynchronise(daemon))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

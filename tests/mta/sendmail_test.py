@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""sendmail_test.py [PART OF A NAME...]: the real daemon behind a real sendmail. --program FILE is the daemon to test.
+
+Debian's sendmail has no XCLIENT: every client is 127.0.0.1, so no network is internal here and SPF records name that address.
+"""
+import sys
+
+from site_setup import (OURS, PLAIN, SPOOF, Site, new_daemon, program_argument, resynchronise, want_forged_removed, want_signed)
+
+from checks import case, run_cases, want_equal, want_match, want_none, want_words
+from daemon import AUTHSERV_ID
+from machine import clean_up_on_signals, scratch
+from message import body, values, without_envelope
+from sendmail import PASSWORD, USER, Sendmail
+
+ZONE = {
+    "local.example": {"TXT": ["v=spf1 ip4:127.0.0.1 -all"]},
+    "_dmarc.local.example": {"TXT": ["v=DMARC1; p=reject"]},
+}
+LOCAL = PLAIN.replace(b"signed.example", b"local.example")
+
+
+@case("sendmail: signed and aligned is delivered, results on top")
+def _(site):
+    reply = site.send(site.sign(PLAIN))
+    result = site.results(reply)
+    want_words("Authentication-Results", "spf=fail dkim=pass dmarc=pass", result)
+    # above sendmail's own Received, which no signature covers
+    want_match("first field", r"\AAuthentication-Results: ", without_envelope(site.delivered(reply)).decode())
+    want_match("verdict line", f"{reply.queue_id}: from=signed.example .*dmarc=pass .*action=accept", site.daemon.verdict())
+
+
+@case("sendmail: SPF and the null sender")
+def _(site):
+    want_words("Authentication-Results", "spf=pass dmarc=pass", site.results(site.send(LOCAL, sender="a@local.example")))
+    want_match("Authentication-Results", r"smtp\.helo=local\.example",
+               site.results(site.send(LOCAL, sender="", client=("127.0.0.1", "local.example"))))
+    site.daemon.verdict()
+    site.daemon.verdict()
+
+
+@case("sendmail: spoof of p=reject is refused with 550")
+def _(site):
+    before = len(site.mta.new_mail())
+    want_match("reply", r"\A550 5\.7\.\d+ .*bank\.example", site.send(SPOOF, sender="x@elsewhere.example"))
+    want_match("verdict line", "action=reject", site.daemon.verdict())
+    want_equal("messages delivered", before, len(site.mta.new_mail()))
+
+
+@case("sendmail: spoof of p=quarantine is accepted and held")
+def _(site):
+    text = site.held(site.send(PLAIN.replace(b"signed", b"shop"), sender="x@elsewhere.example"))
+    want_match("queue file", rf"{AUTHSERV_ID};.*dmarc=fail", text)
+    want_match("verdict line", "action=quarantine", site.daemon.verdict())
+
+
+@case("sendmail: forged results go, in any spelling; those of others stay in order")
+def _(site):
+    want_forged_removed(site)
+
+
+@case("sendmail: a user's message is signed with RSA and Ed25519, and not judged")
+def _(site):
+    path = site.delivered(site.submit(OURS, sender="alice@ours.example"))
+    want_equal("Authentication-Results", [], values(path, "Authentication-Results"))
+    want_signed(site.daemon, path)
+    want_match("verdict line", "signatures=2 action=accept", site.daemon.verdict())
+
+
+@case("sendmail: odd white space and 8-bit text reach a simple signature")
+def _(site):
+    odd = PLAIN.replace(b"Subject: plain", b"Subject:plain \t\n  \tfolded").replace(b"Message-ID: ", b"Message-ID:\n ")
+    text = "Gr\u00fc\u00dfe\n.\n..\n \ttrailing \t \n\n\n".encode()
+    reply = site.send(site.sign(odd + text, "--canon", "simple/simple"), options="BODY=8BITMIME")
+    want_words("Authentication-Results", "dkim=pass", site.results(reply))
+    want_equal("body", b"One line.\n" + text, body(site.delivered(reply)))
+    site.daemon.verdict()
+
+
+@case("sendmail: several messages on one connection, RSET between")
+def _(site):
+    with site.connect() as s:
+        first = s.send("a@signed.example", "you@ours.example", site.sign(PLAIN))
+        s.cmd("MAIL FROM:<x@bank.example>")
+        s.cmd("RSET")
+        second = s.send("a@signed.example", "you@ours.example", SPOOF)
+        third = s.send("a@local.example", "you@ours.example", LOCAL)
+    want_words("first", "dkim=pass", site.results(first))
+    want_equal("second", 550, second.code)
+    want_words("third", "spf=pass", site.results(third))
+    for _ in range(3):
+        site.daemon.verdict()
+
+
+@case("sendmail: daemon killed: 451; started again: works")
+def _(site):
+    site.daemon.kill()
+    want_equal("code while it is dead", 451, site.send(PLAIN).code)
+    site.daemon.start()
+    want_words("Authentication-Results", "dkim=pass", site.results(site.send(site.sign(PLAIN))))
+    site.daemon.verdict()
+
+
+@case("sendmail: the daemon ends with 0 and logged no mistake of its own")
+def _(site):
+    want_equal("exit status", 0, site.daemon.stop())
+    want_none("log", r"Sanitizer|runtime error|out of order|BUG", site.daemon.log())
+
+
+def main():
+    clean_up_on_signals()
+    where = scratch("sendmail-test")
+    daemon = new_daemon(where, program_argument(), ZONE, "internal-networks = {}\n")
+    with daemon, Sendmail(where / "sendmail", daemon.sendmail_milter) as sendmail:
+        site = Site(daemon, sendmail, login=(USER, PASSWORD), can_xclient=False)
+        return run_cases(site, after_failure=lambda: resynchronise(daemon))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""unbound_test.py [PART OF A NAME...]: the real daemon asks a real name server. --program FILE is the daemon to test."""
+import sys
+import time
+
+from site_setup import PLAIN, SPOOF, STRANGER, Site, new_daemon, program_argument, resynchronise
+
+from checks import Failed, case, run_cases, want_equal, want_none, want_words
+from machine import clean_up_on_signals, scratch
+from postfix import Postfix
+from resolver import Resolver
+
+ZONE = {
+    # more than fits into a UDP answer: asked again over TCP
+    "big.example": {"TXT": ["v=spf1 " + " ".join(f"ip4:203.0.113.{i}" for i in range(90)) + " ip4:192.0.2.10 -all"]},
+    "_dmarc.big.example": {"TXT": ["v=DMARC1; p=reject"]},
+    "chain.example": {"TXT": ["v=spf1 include:big.example mx:mx.chain.example -all"]},
+    "mx.chain.example": {"MX": [[10, "a.chain.example"], [20, "b.chain.example"]]},
+    "a.chain.example": {"A": ["203.0.113.200"]},
+    "b.chain.example": {"A": ["192.0.2.77"]},
+}
+
+
+@case("unbound: signed and aligned passes")
+def _(site):
+    want_words("Authentication-Results", "spf=pass dkim=pass dmarc=pass", site.results(site.send(site.sign(PLAIN))))
+    site.daemon.verdict()
+
+
+@case("unbound: a spoof is refused")
+def _(site):
+    want_equal("code", 550, site.send(SPOOF, sender="x@elsewhere.example", client=STRANGER).code)
+    site.daemon.verdict()
+
+
+@case("unbound: a record that needs TCP, an include, an MX with addresses")
+def _(site):
+    message = PLAIN.replace(b"signed.example", b"big.example")
+    want_words("Authentication-Results", "spf=pass dmarc=pass", site.results(site.send(message, sender="a@big.example")))
+    result = site.results(site.send(site.sign(PLAIN), sender="a@chain.example", client=("192.0.2.77", "mail.chain.example")))
+    want_words("Authentication-Results", "spf=pass", result)
+    site.daemon.verdict()
+    site.daemon.verdict()
+
+
+@case("unbound: no answer is a temperror in good time, REFUSED at once; the mail passes")
+def _(site):
+    for domain, seconds in (("timeout.example", 30), ("refused.example", 5)):
+        began = time.monotonic()
+        message = PLAIN.replace(b"signed.example", domain.encode())
+        result = site.results(site.send(message, sender=f"a@{domain}"))
+        want_words("Authentication-Results", "spf=temperror dmarc=temperror", result)
+        took = time.monotonic() - began
+        if took > seconds:
+            raise Failed(f"wanted at most {seconds} s for {domain} .. got {took:.1f} s")
+        site.daemon.verdict()
+
+
+@case("unbound: the daemon ends with 0 and logged no mistake of its own")
+def _(site):
+    want_equal("exit status", 0, site.daemon.stop())
+    want_none("log", r"Sanitizer|runtime error|out of order|BUG", site.daemon.log())
+
+
+def main():
+    clean_up_on_signals()
+    where = scratch("unbound-test")
+    daemon = new_daemon(where, program_argument(), ZONE)
+    with Resolver(where / "unbound", daemon.zone) as resolver:
+        daemon.dns_option = f'nameservers = {{"127.0.0.1:{resolver.port}"}}'
+        with daemon, Postfix(where / "postfix", daemon.postfix_milter) as postfix:
+            return run_cases(Site(daemon, postfix), after_failure=lambda: resynchronise(daemon))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+/* map_test.c - setting, replacing, finding among many, keys that are bytes. */
+#include "mailseal/map.h"
+#include "tests/support/support.h"
+
+static void finds_what_was_set(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct map *m = map_new(a);
+    static int values[5000];
+    for (int i = 0; i < 5000; i++)
+        assert_null(map_set(m, str_printf(a, "key-%d", i), &values[i]));
+    assert_int_equal(map_count(m), 5000);
+    for (int i = 0; i < 5000; i++)
+        assert_ptr_equal(map_get(m, str_printf(a, "key-%d", i)), &values[i]);
+    assert_null(map_get(m, STR("key-5000")));
+    assert_null(map_get(m, STR("KEY-1")));
+    arena_free(a);
+}
+
+static void replacing_returns_the_old_value(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct map *m = map_new(a);
+    int one, two;
+    assert_null(map_get(m, STR_NONE));
+    assert_null(map_set(m, STR_NONE, &one));
+    assert_ptr_equal(map_set(m, STR_NONE, &two), &one);
+    assert_ptr_equal(map_get(m, STR_NONE), &two);
+    assert_int_equal(map_count(m), 1);
+    assert_null(map_set(m, STR("a\0b"), &one));
+    assert_null(map_get(m, STR("a\0c")));
+    assert_ptr_equal(map_get(m, STR("a\0b")), &one);
+    arena_free(a);
+}
+
+static void the_hash_reads_every_byte(void **state)
+{
+    (void)state;
+    char text[40];
+    for (size_t n = 1; n <= sizeof(text); n++)
+        for (size_t i = 0; i < n; i++) {
+            memset(text, 'a', sizeof(text));
+            uint64_t before = map_hash((struct str){ text, n });
+            text[i] ^= 1;
+            assert_true(before != map_hash((struct str){ text, n }));
+        }
+    assert_true(map_hash(STR("a")) != map_hash(STR("a\0")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_what_was_set),
+        cmocka_unit_test(replacing_returns_the_old_value),
+        cmocka_unit_test(the_hash_reads_every_byte),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
