@@ -1,6 +1,7 @@
 /*
- * cmd.h - the subcommands. Each is `int cmd_x(int argc, char **argv)`: argv[0] is its own name; parse arguments, call the engine or a
- * room, print to stdout, explain errors on stderr. Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 wrong usage.
+ * cmd.h - the subcommands. Each is `int cmd_x(int argc, char **argv)`: argv[0] is its own name; parse arguments, call the engine
+ * or a room, print to stdout, explain errors on stderr. Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2
+ * wrong usage.
  */
 #ifndef MAILSEAL_CMD_H
 #define MAILSEAL_CMD_H
@@ -20,8 +21,8 @@ int cmd_config(int argc, char **argv);
 int cmd_fail(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cmd_usage_error(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* DNS for a command: the snapshot file when `snapshot` is not NULL, else what conf says (nameservers, dns-snapshot; conf may be NULL), else
- * /etc/resolv.conf. NULL after printing why. */
+/* DNS for a command: the snapshot file when `snapshot` is not NULL, else what conf says (nameservers, dns-snapshot; conf may be
+ * NULL), else /etc/resolv.conf. NULL after printing why. */
 struct dns *cmd_dns(const char *name, const char *snapshot, const struct conf *conf);
 
 /* Reads a message from a file, or from stdin for "-". One whose first line ends in LF alone is given CRLF line ends throughout

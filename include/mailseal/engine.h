@@ -2,8 +2,8 @@
  * engine.h - one message from connect to outcome.
  *
  * The milter and `mailseal check` make the same calls; there is no second path to a verdict. Order: env_new; conn_new, conn_helo;
- * msg_new, msg_rcpt, msg_header..., msg_eoh, msg_body..., msg_eom, msg_free; conn_free. msg_free may come at any point. A msg_* call
- * out of order is a mistake of the caller (BUG): the filter checks the order of what the mail server sends.
+ * msg_new, msg_rcpt, msg_header..., msg_eoh, msg_body..., msg_eom, msg_free; conn_free. msg_free may come at any point. A msg_*
+ * call out of order is a mistake of the caller (BUG): the filter checks the order of what the mail server sends.
  */
 #ifndef MAILSEAL_ENGINE_H
 #define MAILSEAL_ENGINE_H
@@ -26,7 +26,7 @@ struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const 
 void env_free(struct env *e);
 /* The current configuration, with a reference for the caller. */
 struct conf *env_conf(struct env *e);
-/* A reload: new connections and messages use it. Takes over the reference. Nameserver options need a restart; says so in the log. */
+/* A reload: new connections and messages use it. Takes over the reference. What only a restart can change is named in the log. */
 void env_set_conf(struct env *e, struct conf *conf);
 struct dns *env_dns(struct env *e);
 

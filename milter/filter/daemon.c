@@ -153,9 +153,9 @@ static void drain(struct daemon *d)
     const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
     int64_t deadline = clock_ms() + LIMIT_DRAIN_S * 1000;
     process_notify("STOPPING=1");
-    log_info("stopping");
     listener_close(&d->listener);
     milter_refuse_new();
+    log_info("stopping");
     while (!milter_is_quiet() && clock_ms() < deadline)
         nanosleep(&pause, NULL);
     if (milter_is_quiet())

@@ -1,6 +1,6 @@
 /* mail_int.h - the words of structured fields (RFC 5322 3.2), shared by the From parser and the Authentication-Results reader. */
-#ifndef MAIL_INT_H
-#define MAIL_INT_H
+#ifndef MAILSEAL_MAIL_INT_H
+#define MAILSEAL_MAIL_INT_H
 
 #include "mailseal/str.h"
 

@@ -1,8 +1,8 @@
 /*
  * arena.c - memory that lives and goes together.
  *
- * Chunks are taken zeroed from the heap and handed out from their front. A request that is large for a chunk gets one of its own, so
- * that the current chunk is not wasted. Running out of memory ends the process: limits.h bounds what mail can make us hold.
+ * Chunks are taken zeroed from the heap and handed out from their front. A request that is large for a chunk gets one of its own,
+ * so that the current chunk is not wasted. Running out of memory ends the process: limits.h bounds what mail can make us hold.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -54,7 +54,10 @@ mode=$(ls -l "$work/r.pem" | cut -c1-10)
 if [ "$mode" = "-rw-------" ]; then ok "$name"; else not_ok "$name: $mode"; fi
 run 2 "key new, unknown algorithm" "$program" key new good.example --algorithm rsa512 --out "$work/x.pem"
 
-record() { "$program" key show "$work/$1.pem" --domain good.example --selector "$1" --json | sed -n 's/.*"record": //p' | sed 's/,$//'; }
+record() {
+    "$program" key show "$work/$1.pem" --domain good.example --selector "$1" --json |
+        sed -n 's/.*"record": //p' | sed 's/,$//'
+}
 cat >"$work/dns.json" <<J
 { "good.example": { "TXT": ["v=spf1 ip4:192.0.2.0/24 -all"] },
   "_dmarc.good.example": { "TXT": ["v=DMARC1; p=reject; adkim=s"] },
@@ -63,10 +66,12 @@ cat >"$work/dns.json" <<J
   "old._domainkey.good.example": { "TXT": ["v=DKIM1; p="] } }
 J
 run 0 "key check" "$program" key check --dns "$work/dns.json" --domain good.example --selector r --key "$work/r.pem"
-run 1 "key check, another key is published" "$program" key check --dns "$work/dns.json" --domain good.example --selector e --key "$work/r.pem"
+run 1 "key check, another key is published" "$program" key check --dns "$work/dns.json" --domain good.example \
+    --selector e --key "$work/r.pem"
 run 1 "key check, revoked" "$program" key check --dns "$work/dns.json" --domain good.example --selector old --key "$work/r.pem"
 says out "revoked"
-run 1 "key check, not published" "$program" key check --dns "$work/dns.json" --domain good.example --selector none --key "$work/r.pem"
+run 1 "key check, not published" "$program" key check --dns "$work/dns.json" --domain good.example --selector none \
+    --key "$work/r.pem"
 
 # ---- signing, and what check says of it ----
 cat >"$work/conf" <<C
@@ -80,7 +85,8 @@ check() {
 for canon in simple/simple simple/relaxed relaxed/simple relaxed/relaxed; do
     for selector in r e; do
         input=$work/plain.eml
-        run 0 "sign $selector $canon" "$program" sign --domain good.example --selector $selector --key "$work/$selector.pem" --canon $canon
+        run 0 "sign $selector $canon" "$program" sign --domain good.example --selector $selector --key \
+    "$work/$selector.pem" --canon $canon
         cp "$work/out" "$work/signed.eml"
         input=
         run 0 "check $selector $canon" check "$work/signed.eml"
@@ -92,7 +98,8 @@ for canon in simple/simple simple/relaxed relaxed/simple relaxed/relaxed; do
 done
 input=$work/plain.eml
 run 1 "sign with rsa-sha1" "$program" sign --domain good.example --selector r --key "$work/r.pem" --algorithm rsa-sha1
-run 1 "sign with the wrong algorithm" "$program" sign --domain good.example --selector r --key "$work/r.pem" --algorithm ed25519-sha256
+run 1 "sign with the wrong algorithm" "$program" sign --domain good.example --selector r --key "$work/r.pem" \
+    --algorithm ed25519-sha256
 run 1 "sign without a key" "$program" sign --domain good.example --selector r --key "$work/none.pem"
 says err "$work/none.pem"
 run 2 "sign without a domain" "$program" sign --selector r --key "$work/r.pem"
@@ -110,12 +117,14 @@ says out '"result": "pass"'
 input=
 run 0 "check --record" check --record "$work/recorded.json" "$work/signed.eml"
 cp "$work/out" "$work/first"
-run 0 "check repeats a recording" "$program" check --json -c "$work/conf" --dns "$work/recorded.json" --client-ip 203.0.113.1 --helo h.example \
+run 0 "check repeats a recording" "$program" check --json -c "$work/conf" --dns "$work/recorded.json" \
+    --client-ip 203.0.113.1 --helo h.example \
     --mail-from '<>' "$work/signed.eml"
 name="the recording gives the same verdict"
 if cmp -s "$work/first" "$work/out"; then ok "$name"; else not_ok "$name"; fi
 run 1 "check, no such file" check "$work/nothing.eml"
-run 1 "check, no such snapshot" "$program" check -c "$work/conf" --dns /nonexistent --client-ip 192.0.2.1 --helo h --mail-from a "$work/plain.eml"
+run 1 "check, no such snapshot" "$program" check -c "$work/conf" --dns /nonexistent --client-ip 192.0.2.1 --helo h \
+    --mail-from a "$work/plain.eml"
 run 2 "check, no address" "$program" check --client-ip 192.0.2 --helo h --mail-from a "$work/plain.eml"
 run 2 "check, no time" check --now yesterday "$work/plain.eml"
 run 0 "check for people" "$program" check -c "$work/conf" --dns "$work/dns.json" --client-ip 192.0.2.1 --helo h.example \

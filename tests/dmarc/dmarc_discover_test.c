@@ -291,8 +291,8 @@ static void each_worked_example_is_found(void **state)
     }
 }
 
-/* The names before "||" are all that a verdict waits for when there is nothing to align; behind a fail the walk is finished, so that
- * its organizational domain can be told. */
+/* The names before "||" are all that a verdict waits for when there is nothing to align; behind a fail the walk is finished, so
+ * that its organizational domain can be told. */
 static void a_verdict_waits_for_what_it_needs(void **state)
 {
     (void)state;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # wire_test.sh - the real daemon, driven over the milter protocol by a client of our own (mta.c).
 #
-# usage: wire_test.sh [--write] [SCRIPT...]. Every script NAME.mta gets a daemon of its own; the transcript must be NAME.want (--write makes
-# it so instead: read the difference before you keep it). Then come the tests of start and stop. Output is TAP. MAILSEAL and MTA name the two
-# programs, srcdir the top of the source tree.
+# usage: wire_test.sh [--write] [SCRIPT...]. Every script NAME.mta gets a daemon of its own; the transcript must be NAME.want (--write
+# makes it so instead: read the difference before you keep it). Then come the tests of start and stop; "all" as SCRIPT is these alone.
+# Output is TAP. MAILSEAL and MTA name the two programs, srcdir the top of the source tree.
 set -u
 
 here=${srcdir:-.}/tests/wire
@@ -59,6 +59,8 @@ C
     { cat "$dir/base" && echo 'max-messages = 1'; } >"$dir/single.conf"
     { cat "$dir/base" && echo 'dmarc-temperror = tempfail'; } >"$dir/defer.conf"
     { cat "$dir/base" && echo 'nonsense = 1'; } >"$dir/broken.conf"
+    { cat "$dir/base" && echo "policy = \"$dir/percent.policy\""; } >"$dir/percent.conf"
+    echo 'rule "default" { action = reject reply = "550 5.7.1 100% of %{from-domain} refused" }' >"$dir/percent.policy"
     sed 's/mx\.example/renamed.example/' "$dir/base" >"$dir/renamed.conf"
     { grep -v dns-snapshot "$dir/base" && echo "nameservers = {\"127.0.0.1:$1\"}"; } >"$dir/silent.conf"
 }
@@ -176,7 +178,8 @@ test_process() {
     want=$(id -u nobody)
     start nobody
     sed -n 's/^[UG]id:[[:space:]]*//p; s/^Groups:/groups/p; s/^CapEff:[[:space:]]*/caps /p' "/proc/$daemon/status" >"$dir/found"
-    head -n 1 "$dir/found" | grep -q "^$want[[:space:]]$want[[:space:]]$want[[:space:]]$want$" && grep -q 'caps 0*$' "$dir/found"
+    head -n 1 "$dir/found" | grep -q "^$want[[:space:]]$want[[:space:]]$want[[:space:]]$want$" && grep -q 'caps 0*$' "$dir/found" &&
+        ! grep -Eq '^groups.*[[:space:]]0([[:space:]]|$)' "$dir/found"
     result $? 'root is given up'
     [ "$(stat -c %u "$dir/sock" 2>/dev/null || stat -f %u "$dir/sock")" = "$want" ]
     result $? 'the socket belongs to the account'
