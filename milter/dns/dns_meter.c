@@ -60,6 +60,14 @@ static void metered_ready(void *ctx)
     metered_unref(m);
 }
 
+/* The reasons of a refusal are recognised by their address. */
+static const char too_many[] = "too many DNS queries for one message", no_time[] = "no time left for DNS queries";
+
+bool dns_meter_refused(const struct dns_answer *a)
+{
+    return a->status == DNS_TEMPFAIL && (a->reason == too_many || a->reason == no_time);
+}
+
 /* NULL, or why the meter refuses another question. */
 static const char *refusal(struct meter *t)
 {
@@ -69,8 +77,8 @@ static const char *refusal(struct meter *t)
     if (cancelled)
         return "cancelled";
     if (atomic_fetch_add(&t->count, 1) >= t->max)
-        return "too many DNS queries for one message";
-    return clock_ms() >= t->deadline ? "no time left for DNS queries" : NULL;
+        return too_many;
+    return clock_ms() >= t->deadline ? no_time : NULL;
 }
 
 static struct dns_query *meter_start(struct dns *self, struct str name, enum dns_type type, int64_t deadline)

@@ -258,12 +258,12 @@ void spf_check(struct dns *dns, const struct spf_input *in, int64_t deadline, st
         out->code = end(&ev, AUTH_TEMPERROR, txt.reason != NULL ? txt.reason : "DNS lookup failed");
     else
         out->code = check_host(&ev, out->domain, &txt);
+    out->reason = ev.reason;
     if (out->code == AUTH_FAIL)
         explain(&ev, &out->explanation);
     if (ev.ptr_query != NULL)
         dns_drop(ev.ptr_query);
     out->mechanism = ev.mechanism;
-    out->reason = ev.reason;
     out->terms = ev.terms;
     out->voids = ev.voids;
 }

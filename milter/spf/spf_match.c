@@ -214,6 +214,8 @@ static enum spf_match find_ptr_names(struct spf_eval *ev, bool limited)
     start_ptr(ev);
     dns_wait(ev->ptr_query, ev->arena, &answer);
     ev->ptr_query = NULL;
+    if (dns_meter_refused(&answer))
+        return dns_failed(ev, &answer);
     ev->ptr_known = true;
     /* RFC 7208 5.5: a DNS error here makes the mechanism fail to match, no more. */
     ev->n_ptr_names = answer.n < LIMIT_SPF_PTR ? answer.n : LIMIT_SPF_PTR;
@@ -225,9 +227,10 @@ static enum spf_match find_ptr_names(struct spf_eval *ev, bool limited)
 }
 
 /* Confirms the names at or below `domain`, or all when it is empty: one of their addresses must be the client's. A name whose
- * lookup fails is skipped. */
-static void confirm_names(struct spf_eval *ev, struct str domain)
+ * lookup fails is skipped; one that was not looked up, for a limit of the message, leaves the result open. */
+static enum spf_match confirm_names(struct spf_eval *ev, struct str domain)
 {
+    enum spf_match result = SPF_MATCH;
     for (size_t i = 0; i < ev->n_ptr_names; i++) {
         struct spf_ptr_name *ptr = &ev->ptr_names[i];
         if (ptr->state == SPF_PTR_UNKNOWN && spf_name_can_exist(ptr->name) && (domain.n == 0 || domain_is_under(ptr->name, domain)))
@@ -241,7 +244,10 @@ static void confirm_names(struct spf_eval *ev, struct str domain)
         dns_wait(ptr->query, ev->arena, &answer);
         ptr->query = NULL;
         ptr->state = has_address(ev, &answer, ev->client.family == 6 ? 128 : 32) ? SPF_PTR_CONFIRMED : SPF_PTR_WRONG;
+        if (dns_meter_refused(&answer))
+            result = dns_failed(ev, &answer);
     }
+    return result;
 }
 
 /* The confirmed name at or below `domain`, `domain` itself first; any when it is empty. */
@@ -265,8 +271,10 @@ static enum spf_match match_ptr(struct spf_eval *ev, struct str target)
     enum spf_match found = find_ptr_names(ev, true);
     if (found != SPF_MATCH)
         return found;
-    confirm_names(ev, domain);
-    return find_confirmed(ev, domain, &name) ? SPF_MATCH : SPF_NO_MATCH;
+    enum spf_match confirmed = confirm_names(ev, domain);
+    if (find_confirmed(ev, domain, &name))
+        return SPF_MATCH;
+    return confirmed == SPF_MATCH ? SPF_NO_MATCH : confirmed;
 }
 
 /* RFC 7208 7.3: the domain itself, else a name below it, else any. */
@@ -283,11 +291,13 @@ enum spf_match spf_set_domain(struct spf_eval *ev, struct str domain, struct str
     if (found != SPF_MATCH)
         return found;
     struct str parent = str_lower(ev->arena, domain);
-    confirm_names(ev, parent);
-    if (!find_confirmed(ev, parent, &name)) {
-        confirm_names(ev, STR_NONE);
+    enum spf_match confirmed = confirm_names(ev, parent);
+    if (confirmed == SPF_MATCH && !find_confirmed(ev, parent, &name)) {
+        confirmed = confirm_names(ev, STR_NONE);
         (void)find_confirmed(ev, STR_NONE, &name);
     }
+    if (confirmed != SPF_MATCH)
+        return confirmed;
     ev->vars.value[SPF_VAR('p')] = name;
     return SPF_MATCH;
 }

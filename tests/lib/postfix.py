@@ -23,6 +23,7 @@ shlib_directory = {root}/usr/lib/postfix
 meta_directory = {root}/etc/postfix
 sendmail_path = {root}/usr/sbin/sendmail
 import_environment = MAIL_CONFIG MAIL_LOGTAG LD_LIBRARY_PATH
+export_environment = MAIL_CONFIG LD_LIBRARY_PATH
 mail_owner = {owner}
 setgid_group = {group}
 maillog_file = {dir}/log/maillog

@@ -161,6 +161,28 @@ static void many_exchanges_end_at_the_meter(void **state)
     arena_free(a);
 }
 
+/* RFC 7208 5.5 lets ptr not match when the DNS fails; a question we did not ask is no failure of the DNS. */
+static void a_ptr_beyond_the_meter_is_a_temperror(void **state)
+{
+    static const struct {
+        unsigned queries;
+        enum auth_code want;
+    } rows[] = { { 1, AUTH_TEMPERROR }, { 2, AUTH_TEMPERROR }, { 3, AUTH_TEMPERROR }, { 4, AUTH_FAIL } };
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        struct dns *zone = zone_new(a, "{'t.example': {'TXT': ['v=spf1 ptr -all']},"
+                                       " '1.2.0.192.in-addr.arpa': {'PTR': ['x.t.example', 'y.t.example']},"
+                                       " 'x.t.example': {'A': ['203.0.113.1']}, 'y.t.example': {'A': ['203.0.113.2']}}");
+        struct question q = { IP, "h.example", "<a@t.example>", rows[i].queries };
+        struct spf_result r;
+        zone_check(a, zone, &q, &r);
+        ROW_INT("queries", r.code, rows[i].want);
+        dns_free(zone);
+        arena_free(a);
+    }
+}
+
 /* libspf2 cuts records of this size without a word. */
 static void records_of_four_kibibytes_are_read_whole(void **state)
 {
@@ -272,6 +294,7 @@ int main(void)
         cmocka_unit_test(the_validated_name_counts_as_a_term),
         cmocka_unit_test(a_bomb_of_includes_is_cheap),
         cmocka_unit_test(many_exchanges_end_at_the_meter),
+        cmocka_unit_test(a_ptr_beyond_the_meter_is_a_temperror),
         cmocka_unit_test(records_of_four_kibibytes_are_read_whole),
         cmocka_unit_test(past_the_deadline_is_a_temperror),
         cmocka_unit_test(a_ptr_that_takes_all_the_time_does_not_fail_the_sender),
