@@ -2,8 +2,8 @@
  * daemon.c - start, signals, reload and stop.
  *
  * libmilter runs in a second thread and has a signal thread of its own that would end the daemon on SIGHUP and cut messages in work
- * on SIGTERM. The kernel gives a signal meant for the process to the main thread as long as that one does not block it: so every
- * other thread blocks them, the main thread never does, and its handler only writes the number into a pipe.
+ * on SIGTERM; sigwait.c puts that one to sleep. Every other thread blocks all signals: the main thread gets them, and its handler
+ * only writes the number into a pipe.
  */
 #include <errno.h>
 #include <fcntl.h>

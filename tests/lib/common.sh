@@ -4,7 +4,10 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 builds=${MAILSEAL_BUILDS:-$top/build} # every build, every unpacked package, every log of a run is below it
 
-say() { printf '%s\n' "$*"; }
+export PYTHONDONTWRITEBYTECODE=1
+
+# One line for each argument.
+say() { printf '%s\n' "$@"; }
 warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() {
     warn "$*"

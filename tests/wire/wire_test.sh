@@ -160,6 +160,19 @@ test_log() {
     result $? 'without standard error mail goes on'
 }
 
+# Every signal of a burst comes to the daemon, none to libmilter, which would stop at a SIGHUP.
+test_signals() {
+    round=0
+    while [ $round -lt 20 ]; do
+        round=$((round + 1))
+        start plain
+        kill -HUP "$daemon" && kill -HUP "$daemon" && kill -HUP "$daemon"
+        finish || break
+    done
+    [ "$status" = 0 ]
+    result $? 'signals in bursts'
+}
+
 # X13: limits and identity, where /proc shows them.
 test_process() {
     if [ ! -r /proc/self/limits ]; then
@@ -210,6 +223,7 @@ for script; do
     else
         test_socket
         test_log
+        test_signals
         test_process
     fi
 done
