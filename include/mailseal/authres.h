@@ -35,7 +35,8 @@ struct authres {
 bool authres_parse(struct arena *a, struct str value, struct authres *out) __attribute__((warn_unused_result));
 
 /* True when a field value bears one of the ids in any spelling: case, quoted string, comments before or inside it, folding, a final
- * dot, a version behind it, U-labels against A-labels - or cannot be read far enough to tell (RFC 8601 5: then it must go too). */
+ * dot, a version behind it, U-labels against A-labels - or cannot be read far enough to tell, or has a version other than 1,
+ * whosever id it bears (RFC 8601 5: then it must go too). */
 bool authres_claims(struct arena *a, struct str value, const struct str *ids, size_t n_ids);
 
 /* The writer. Begin with the id, then for each result authres_add() and its properties, then authres_end(). A result that would

@@ -52,6 +52,9 @@ struct conf {
     const char *policy_name;    /* a shipped profile's name (in MAILSEAL_POLICYDIR; the environment may name another), or a path */
     struct networks internal;   /* internal-networks */
     struct networks forwarders; /* trusted-forwarders */
+    const char *seal_domain, *seal_selector, *seal_key_file; /* seal-*: all set, or all "": do not seal */
+    struct privkey *seal_key;                                /* NULL: do not seal */
+    struct strings trusted_sealers;                          /* trusted-sealers: d= of ARC seals, in A-labels, any case */
     struct strings trusted_ids; /* trusted-authserv-ids: other ids of ours, removed from incoming mail too */
     const char *user, *group;   /* "" : stay who we are */
     int64_t socket_mode;        /* e.g. 0660 */

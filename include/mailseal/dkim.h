@@ -9,16 +9,18 @@
 #define MAILSEAL_DKIM_H
 
 #include "mailseal/authres.h"
+#include "mailseal/buf.h"
 #include "mailseal/crypto.h"
 #include "mailseal/dns.h"
 #include "mailseal/headers.h"
+#include "mailseal/limits.h"
+#include "mailseal/taglist.h"
 
 enum dkim_canon { DKIM_CANON_SIMPLE, DKIM_CANON_RELAXED };
 extern const struct name_code dkim_canon_names[];
 
 /* Header canonicalization (RFC 6376 3.4.1, 3.4.2) of one field, for hashing: `raw` as in struct header. Adds the field to out; crlf
  * adds the final CRLF. ARC uses it too. */
-struct buf;
 void dkim_canon_header(enum dkim_canon canon, struct str raw, bool crlf, struct buf *out);
 
 /* ---- the body ---- */
@@ -124,5 +126,68 @@ struct str dkim_sig_unsigned(struct arena *a, struct str raw);
 struct str dkim_squeeze(struct arena *a, struct str s);
 /* The next element of a colon-separated list, without white space at its ends; false at the end. */
 bool dkim_list_next(struct str *rest, struct str *element);
+
+/* What the tags of a signature field say. */
+struct dkim_sig {
+    const struct header *field; /* of a DKIM-Signature; else NULL */
+    enum auth_code code;        /* why it cannot be verified, with a reason (a literal); AUTH_NONE when it can */
+    const char *reason;
+    enum key_type type;
+    enum dkim_canon header_canon, body_canon;
+    struct str algorithm, domain, selector, identity; /* as struct dkim_result has them */
+    struct str identity_domain;                       /* of i=, in normal form; empty without i= */
+    struct str b;                                     /* as written, without white space */
+    struct str signature, body_hash;                  /* b= and bh=, decoded */
+    struct str *names;                                /* h= */
+    size_t n_names;
+    uint64_t length; /* l=, or DKIM_LENGTH_ALL */
+    bool has_time, has_expiry;
+    uint64_t time, expiry; /* t=, x= */
+};
+void dkim_sig_init(struct dkim_sig *sig);
+/* Always false. The first thing refused is the one kept. */
+bool dkim_sig_refuse(struct dkim_sig *sig, enum auth_code code, const char *reason);
+/* Reads the named tags, up to a NULL, as those of a DKIM-Signature. A value that is wrong, or a missing tag, is refused. */
+void dkim_sig_read(struct arena *a, const struct taglist *list, const char *const *names, struct dkim_sig *sig);
+/* Reads the value of h=; From is not asked for. False when it was refused. */
+bool dkim_sig_read_names(struct arena *a, struct str value, struct dkim_sig *sig);
+
+/* The key lookups of a message: one for each name, however many signatures share it. */
+struct dkim_keys;
+struct dkim_lookup;
+struct dkim_keys *dkim_keys_new(struct arena *a, struct dns *dns, int64_t deadline, size_t max);
+/* NULL when there would be more than max. */
+struct dkim_lookup *dkim_keys_start(struct dkim_keys *keys, const struct dkim_sig *sig);
+/* Waits, and chooses the key for this signature. AUTH_NONE, or AUTH_TEMPERROR or AUTH_PERMERROR with a reason (then *key may be
+ * partly filled). RSA keys of less than min_rsa_bits do not count. */
+enum auth_code dkim_keys_get(struct dkim_keys *keys, struct dkim_lookup *lookup, const struct dkim_sig *sig, unsigned min_rsa_bits,
+                             struct dkim_key *key, const char **reason);
+/* Ends all lookups. */
+void dkim_keys_drop(struct dkim_keys *keys);
+
+/* The fields to be signed. Refusals are literals, or NULL. */
+struct dkim_names {
+    struct str v[LIMIT_DKIM_H];
+    size_t n;
+    bool too_many;
+};
+void dkim_names_add(struct dkim_names *names, struct str name);
+bool dkim_names_have(const struct dkim_names *names, struct str name);
+const char *dkim_names_refusal(const struct dkim_names *names);
+/* Why a message with these fields must not be signed. */
+const char *dkim_headers_refusal(const struct headers *h);
+
+/* A field being written, in lines of at most 78 characters where that can be. The text begins with "Name:". */
+struct dkim_folder {
+    struct buf buf;
+    size_t column; /* of the last line */
+};
+void dkim_fold_init(struct dkim_folder *f, struct arena *a, const char *name, size_t max);
+void dkim_fold_add(struct dkim_folder *f, struct str s);
+/* Makes room for n bytes that stay together: behind one space, or at the beginning of a line. */
+void dkim_fold_word(struct dkim_folder *f, size_t n);
+void dkim_fold_tag(struct dkim_folder *f, const char *tag, struct str value);
+void dkim_fold_names(struct dkim_folder *f, const struct str *names, size_t n);
+void dkim_fold_base64(struct dkim_folder *f, struct str text);
 
 #endif

@@ -9,6 +9,7 @@
 #define MAILSEAL_ENGINE_H
 
 #include "mailseal/address.h"
+#include "mailseal/arc.h"
 #include "mailseal/conf.h"
 #include "mailseal/dkim.h"
 #include "mailseal/dmarc.h"
@@ -46,6 +47,7 @@ struct outcome {
     struct spf_result spf, helo;
     struct dkim_result *dkim;
     size_t n_dkim;
+    struct arc_result arc;
     struct author author;
     struct dmarc_result dmarc;
     struct policy_facts facts;

@@ -33,7 +33,7 @@
 #define LIMIT_DNS_CNAMES      8           /* steps of an alias chain */
 #define LIMIT_DNS_IN_FLIGHT   256         /* questions on the wire at once; the rest wait their turn */
 #define LIMIT_DNS_NAMESERVERS 8
-#define LIMIT_DNS_QUERIES     60    /* per message, of which ... */
+#define LIMIT_DNS_QUERIES     80    /* per message, of which ... */
 #define LIMIT_DNS_SPF_QUERIES 36    /* ... for SPF, both identities together, and the rest for keys and the DMARC walks */
 #define LIMIT_DNS_TRY_MS      1000  /* the first try; each further try waits twice as long */
 #define LIMIT_DNS_LOOKUP_MS   5000  /* one lookup with all its tries */

@@ -8,6 +8,7 @@
 #define MAILSEAL_POLICY_H
 
 #include "mailseal/address.h"
+#include "mailseal/arc.h"
 #include "mailseal/authres.h"
 #include "mailseal/dmarc.h"
 #include "mailseal/ip.h"
@@ -24,6 +25,8 @@ struct policy_facts {
     enum dmarc_policy policy; /* "policy": disposition the record asks for this message, after t=y; none unless dmarc=fail */
     enum author_status from;  /* "from": one, none, several, repeated, malformed */
     bool list;                /* "list": List-Id with an SPF or DKIM pass of the list's own domain */
+    enum auth_code arc;       /* "arc": none, pass, fail */
+    bool sealer;              /* "sealer": trusted, when sealer_evidence() says so, else other */
     bool forwarder;           /* "forwarder": the client is in trusted-forwarders */
     bool tempfail_wanted;     /* "temperror-option": the site's option dmarc-temperror: accept or tempfail */
     struct str from_domain;   /* for replies only */
@@ -55,5 +58,10 @@ struct cfg_t;
 struct cfg_opt_t;
 struct conf_text;
 struct cfg_t *confuse_read(struct cfg_opt_t *table, const char *section, struct conf_text *t);
+
+/* Positive evidence that the message passed DMARC when it reached a sealer we believe (RFC 8617 7.2): the chain passes, all seals
+ * from the newest down to one are of trusted domains (d=, compared without regard to case), and the results under that one report
+ * dmarc=pass for author_domain. */
+bool sealer_evidence(struct arena *a, const struct arc_result *arc, const struct str *trusted, size_t n, struct str author_domain);
 
 #endif

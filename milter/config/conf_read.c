@@ -56,6 +56,21 @@ static bool read_keys(struct conf *c, struct conf_text *t)
     return true;
 }
 
+static bool read_seal_key(struct conf *c, struct conf_text *t)
+{
+    const char *reason;
+    size_t given = (c->seal_domain[0] != '\0') + (c->seal_selector[0] != '\0') + (c->seal_key_file[0] != '\0');
+    if (given == 0)
+        return true;
+    if (given != 3)
+        return conf_text_fail(t, 0, "seal-domain, seal-selector and seal-key-file belong together");
+    c->seal_key = privkey_read(c->arena, c->seal_key_file, &reason);
+    if (c->seal_key == NULL)
+        return conf_text_fail(t, 0, "seal-key-file '%s': %s", c->seal_key_file, reason);
+    arena_defer(c->arena, free_key, c->seal_key);
+    return true;
+}
+
 /* The one place that asks for the host name. A name that is no authserv-id cannot be one by accident of a set-up: then it is
  * the word every host has. */
 static const char *host_name(struct arena *a)
@@ -81,7 +96,7 @@ static bool read_conf(struct conf *c, struct conf_text *t, bool may_be_missing)
     if (c->authserv_id[0] == '\0')
         c->authserv_id = host_name(c->arena);
     c->policy = policy_read(c->arena, policy_path(c), &t->error);
-    return c->policy != NULL && read_keys(c, t);
+    return c->policy != NULL && read_keys(c, t) && read_seal_key(c, t);
 }
 
 /* ---- the door ---- */

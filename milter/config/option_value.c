@@ -126,8 +126,8 @@ static bool set_string(const struct conf_option *o, const char **at, struct aren
 
 static bool set_domain(const char **at, struct arena *a, struct str s, const char **reason)
 {
-    struct str name;
-    if (!domain_normalise(a, s, &name))
+    struct str name = STR_NONE;
+    if (s.n > 0 && !domain_normalise(a, s, &name))
         return refuse(a, s, "is no domain name", reason);
     *at = str_cstr(a, name);
     return true;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "mailseal/domain.h"
 #include "mailseal/limits.h"
 #include "mailseal/log.h"
 
@@ -68,6 +69,16 @@ static const char *check_nameserver(struct str value)
     else
         ok = ok && ip_parse(host, &ip) && ip.family == 4;
     return ok ? NULL : "is no name server (ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT)";
+}
+
+/* A domain in A-labels, in any case. */
+static const char *check_domain(struct str value)
+{
+    char lower[LIMIT_DOMAIN];
+    for (size_t i = 0; i < value.n && i < sizeof(lower); i++)
+        lower[i] = char_lower(value.p[i]);
+    bool ok = value.n <= sizeof(lower) && domain_is_valid((struct str){ lower, value.n });
+    return ok ? NULL : "is no domain name";
 }
 
 static const char *check_path(struct str value)
@@ -159,6 +170,16 @@ const struct conf_option conf_options[] = {
       "Clients whose mail is ours: it is signed and not judged, like that of authenticated users." },
     { "trusted-forwarders", OPTION_NETWORKS, "", AT(forwarders), UP_TO(CONF_LIST_MAX),
       "Clients known to pass on other people's mail, as a fact for the policy." },
+    { "seal-domain", OPTION_DOMAIN, "", AT(seal_domain), CHECK(NULL),
+      "Seal (ARC) judged mail as this domain, on a host that passes it on to others; empty: do not seal." },
+    { "seal-selector", OPTION_DOMAIN, "", AT(seal_selector), CHECK(NULL), "Selector of the ARC seals." },
+    { "seal-key-file", OPTION_PATH, "", AT(seal_key_file), CHECK(check_path), "File with the private key of the ARC seals." },
+    { "trusted-sealers",
+      OPTION_STRINGS,
+      "",
+      AT(trusted_sealers),
+      { .max = CONF_LIST_MAX, .check = check_domain },
+      "Domains whose ARC seals are believed: lists and forwarders that tell the truth about the mail they pass on." },
     { "nameservers",
       OPTION_STRINGS,
       "",

@@ -1,5 +1,6 @@
 /*
- * dkim_key.c - key records in the DNS (RFC 6376 3.6.1, RFC 8301, RFC 8463 4): read one, write one.
+ * dkim_key.c - key records in the DNS (RFC 6376 3.6.1, RFC 8301, RFC 8463 4): read one, write one; look them up, and choose
+ * among those at one name (RFC 6376 3.6.2, 6.1.2).
  *
  * Values are compared exactly (RFC 6376 3.2). n= and the historic g= are passed over.
  */
@@ -11,6 +12,20 @@
 #include "mailseal/taglist.h"
 
 #include "dkim_int.h"
+
+struct dkim_lookup {
+    struct str name;
+    struct dns_query *query; /* NULL once answered */
+    struct dns_answer answer;
+};
+
+struct dkim_keys {
+    struct arena *arena;
+    struct dns *dns;
+    int64_t deadline;
+    struct dkim_lookup *v;
+    size_t n, max;
+};
 
 static bool list_has(struct str list, struct str wanted)
 {
@@ -103,4 +118,97 @@ struct str dkim_key_record(struct arena *a, const struct privkey *k)
     buf_init(&b, a, LIMIT_DKIM_P + 32);
     buf_printf(&b, "v=DKIM1; k=%s; p=%.*s", privkey_type(k) == KEY_RSA ? "rsa" : "ed25519", STR_FMT(p));
     return buf_view(&b);
+}
+
+struct dkim_keys *dkim_keys_new(struct arena *a, struct dns *dns, int64_t deadline, size_t max)
+{
+    struct dkim_keys *keys = ARENA_NEW(a, struct dkim_keys);
+    *keys = (struct dkim_keys){ .arena = a, .dns = dns, .deadline = deadline, .max = max };
+    keys->v = ARENA_ARRAY(a, struct dkim_lookup, max);
+    return keys;
+}
+
+/* RFC 6376 3.6.2.1 */
+struct dkim_lookup *dkim_keys_start(struct dkim_keys *keys, const struct dkim_sig *sig)
+{
+    struct buf name;
+    buf_init(&name, keys->arena, (size_t)2 * LIMIT_DOMAIN + 16);
+    buf_printf(&name, "%.*s._domainkey.%.*s", STR_FMT(sig->selector), STR_FMT(sig->domain));
+    for (size_t i = 0; i < keys->n; i++)
+        if (str_eq(keys->v[i].name, buf_view(&name)))
+            return &keys->v[i];
+    if (keys->n == keys->max)
+        return NULL;
+    struct dkim_lookup *k = &keys->v[keys->n++];
+    k->name = buf_view(&name);
+    k->query = dns_start(keys->dns, k->name, DNS_TXT, keys->deadline);
+    return k;
+}
+
+/* What one key record says to this signature: NULL when it can be used. */
+static const char *key_refusal(struct arena *a, struct str text, const struct dkim_sig *s, unsigned min_rsa_bits,
+                               struct dkim_key *key)
+{
+    const char *reason;
+    if (!dkim_key_parse(a, text, key, &reason))
+        return reason;
+    /* RFC 6376 6.1.2: 7. */
+    if (key->type != s->type)
+        return "key is of another type than the signature";
+    /* RFC 6376 3.6.1 t=s */
+    if (key->strict && s->identity_domain.n > 0 && !str_eq(s->identity_domain, s->domain))
+        return "i= is not exactly d=, which the key demands";
+    /* RFC 8301 3.2 sets the least size, a site may ask for more. */
+    return key->type == KEY_RSA && key->bits < min_rsa_bits ? "RSA key shorter than this site accepts" : NULL;
+}
+
+/* RFC 6376 3.6.2.2: several records are undefined, so more than one usable key is an error, unless they are the same text.
+ * Records that are no usable key do not count (6.1.2: 3.); when none is usable, the first says why. */
+static const char *key_choose(struct arena *a, const struct dns_answer *answer, const struct dkim_sig *s, unsigned min_rsa_bits,
+                              struct dkim_key *key)
+{
+    const char *first = NULL;
+    const struct str *used = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < answer->n; i++) {
+        struct dkim_key k;
+        if (used != NULL && str_eq(answer->rr[i], *used))
+            continue;
+        const char *reason = key_refusal(a, answer->rr[i], s, min_rsa_bits, &k);
+        if (i == 0)
+            first = reason;
+        if (i == 0 || reason == NULL)
+            *key = k;
+        if (reason != NULL)
+            continue;
+        used = &answer->rr[i];
+        if (++n > LIMIT_DKIM_KEY_RRS)
+            return "several keys at one name";
+    }
+    return n > 0 ? NULL : first;
+}
+
+/* RFC 6376 6.1.2 */
+enum auth_code dkim_keys_get(struct dkim_keys *keys, struct dkim_lookup *k, const struct dkim_sig *s, unsigned min_rsa_bits,
+                             struct dkim_key *key, const char **reason)
+{
+    if (k->query != NULL)
+        dns_wait(k->query, keys->arena, &k->answer);
+    k->query = NULL;
+    if (k->answer.status == DNS_TEMPFAIL) {
+        *reason = "no answer to the key lookup";
+        return AUTH_TEMPERROR;
+    }
+    *reason =
+        k->answer.status == DNS_OK && k->answer.n > 0 ? key_choose(keys->arena, &k->answer, s, min_rsa_bits, key) : "no key record";
+    return *reason == NULL ? AUTH_NONE : AUTH_PERMERROR;
+}
+
+void dkim_keys_drop(struct dkim_keys *keys)
+{
+    for (size_t i = 0; i < keys->n; i++) {
+        if (keys->v[i].query != NULL)
+            dns_drop(keys->v[i].query);
+        keys->v[i].query = NULL;
+    }
 }

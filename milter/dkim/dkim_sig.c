@@ -17,7 +17,7 @@
 #define LENGTH_DIGITS 76 /* RFC 6376 3.5 l= */
 #define TIME_DIGITS   12 /* RFC 6376 3.5 t=, x=: longer ones may be taken as infinite */
 
-static bool refuse(struct dkim_sig *s, enum auth_code code, const char *reason)
+bool dkim_sig_refuse(struct dkim_sig *s, enum auth_code code, const char *reason)
 {
     /* The first thing that is wrong is the one to report. */
     if (s->code == AUTH_NONE) {
@@ -48,22 +48,11 @@ bool dkim_list_next(struct str *rest, struct str *element)
     return true;
 }
 
-/* Base64 in the one form an encoder writes: with stray bits at its end, one signature could be written in several ways. */
-static bool base64_decode_exact(struct arena *a, struct str text, struct str *out)
-{
-    if (!base64_decode(a, text, out) || out->n == 0)
-        return false;
-    struct str again = base64_encode(a, out->p, out->n);
-    while (text.n > 0 && text.p[text.n - 1] == '=')
-        text.n--;
-    return str_eq(str_first(again, text.n), text);
-}
-
 /* RFC 6376 6.1.1: another version is incompatible. */
 static bool read_version(struct arena *a, struct str v, struct dkim_sig *s)
 {
     (void)a;
-    return str_eq(v, STR("1")) || refuse(s, AUTH_PERMERROR, "signature version is not 1");
+    return str_eq(v, STR("1")) || dkim_sig_refuse(s, AUTH_PERMERROR, "signature version is not 1");
 }
 
 static bool read_algorithm(struct arena *a, struct str v, struct dkim_sig *s)
@@ -72,19 +61,20 @@ static bool read_algorithm(struct arena *a, struct str v, struct dkim_sig *s)
     s->type = str_eq(v, STR("ed25519-sha256")) ? KEY_ED25519 : KEY_RSA;
     /* RFC 8301 3.1: rsa-sha1 must not be verified. */
     if (str_eq(v, STR("rsa-sha1")))
-        return refuse(s, AUTH_PERMERROR, "algorithm rsa-sha1 is not secure");
-    return s->type == KEY_ED25519 || str_eq(v, STR("rsa-sha256")) || refuse(s, AUTH_NEUTRAL, "unknown algorithm");
+        return dkim_sig_refuse(s, AUTH_PERMERROR, "algorithm rsa-sha1 is not secure");
+    return s->type == KEY_ED25519 || str_eq(v, STR("rsa-sha256")) || dkim_sig_refuse(s, AUTH_NEUTRAL, "unknown algorithm");
 }
 
 static bool read_signature(struct arena *a, struct str v, struct dkim_sig *s)
 {
     s->b = dkim_squeeze(a, v);
-    return base64_decode_exact(a, s->b, &s->signature) || refuse(s, AUTH_NEUTRAL, "malformed b=");
+    return base64_decode_exact(a, s->b, &s->signature) || dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed b=");
 }
 
 static bool read_body_hash(struct arena *a, struct str v, struct dkim_sig *s)
 {
-    return (base64_decode(a, v, &s->body_hash) && s->body_hash.n == SHA256_SIZE) || refuse(s, AUTH_NEUTRAL, "malformed bh=");
+    return (base64_decode(a, v, &s->body_hash) && s->body_hash.n == SHA256_SIZE) ||
+           dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed bh=");
 }
 
 static bool read_canon_word(struct str word, enum dkim_canon *canon)
@@ -101,7 +91,7 @@ static bool read_canon(struct arena *a, struct str v, struct dkim_sig *s)
     if (!str_cut(v, '/', &header, &body))
         body = STR("simple");
     return (read_canon_word(header, &s->header_canon) && read_canon_word(body, &s->body_canon)) ||
-           refuse(s, AUTH_NEUTRAL, "unknown canonicalization");
+           dkim_sig_refuse(s, AUTH_NEUTRAL, "unknown canonicalization");
 }
 
 static bool read_domain(struct arena *a, struct str v, struct dkim_sig *s)
@@ -109,7 +99,7 @@ static bool read_domain(struct arena *a, struct str v, struct dkim_sig *s)
     if (domain_normalise(a, v, &s->domain))
         return true;
     s->domain = str_first(v, LIMIT_DOMAIN);
-    return refuse(s, AUTH_NEUTRAL, "d= is not a domain name");
+    return dkim_sig_refuse(s, AUTH_NEUTRAL, "d= is not a domain name");
 }
 
 static bool read_selector(struct arena *a, struct str v, struct dkim_sig *s)
@@ -117,27 +107,35 @@ static bool read_selector(struct arena *a, struct str v, struct dkim_sig *s)
     if (domain_normalise(a, v, &s->selector))
         return true;
     s->selector = str_first(v, LIMIT_DOMAIN);
-    return refuse(s, AUTH_NEUTRAL, "s= is not a selector");
+    return dkim_sig_refuse(s, AUTH_NEUTRAL, "s= is not a selector");
 }
 
-static bool read_fields(struct arena *a, struct str v, struct dkim_sig *s)
+bool dkim_sig_read_names(struct arena *a, struct str v, struct dkim_sig *s)
 {
     struct str name, rest = v;
-    bool from = false;
     size_t room = 1;
     for (size_t i = 0; i < v.n && room < LIMIT_DKIM_H; i++)
         room += v.p[i] == ':';
     s->names = ARENA_ARRAY(a, struct str, room);
     while (dkim_list_next(&rest, &name)) {
         if (name.n == 0)
-            return refuse(s, AUTH_NEUTRAL, "malformed h=");
+            return dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed h=");
         if (s->n_names == LIMIT_DKIM_H)
-            return refuse(s, AUTH_POLICY, "h= names too many fields");
-        from = from || str_ieq(name, STR("From"));
+            return dkim_sig_refuse(s, AUTH_POLICY, "h= names too many fields");
         s->names[s->n_names++] = name;
     }
-    /* RFC 6376 5.4, 6.1.1 */
-    return from || refuse(s, AUTH_PERMERROR, "From is not signed");
+    return true;
+}
+
+/* RFC 6376 5.4, 6.1.1 */
+static bool read_fields(struct arena *a, struct str v, struct dkim_sig *s)
+{
+    if (!dkim_sig_read_names(a, v, s))
+        return false;
+    for (size_t i = 0; i < s->n_names; i++)
+        if (str_ieq(s->names[i], STR("From")))
+            return true;
+    return dkim_sig_refuse(s, AUTH_PERMERROR, "From is not signed");
 }
 
 /* RFC 6376 3.5 i=: [local-part] "@" domain-name, as dkim-quoted-printable; only the domain means anything to us. */
@@ -146,7 +144,7 @@ static bool read_identity(struct arena *a, struct str v, struct dkim_sig *s)
     struct str local, domain;
     s->identity = dkim_squeeze(a, v);
     if (!str_rcut(s->identity, '@', &local, &domain) || !domain_normalise(a, domain, &s->identity_domain))
-        return refuse(s, AUTH_NEUTRAL, "malformed i=");
+        return dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed i=");
     return true;
 }
 
@@ -166,7 +164,7 @@ static bool read_digits(struct str v, size_t max_digits, uint64_t *out)
 static bool read_length(struct arena *a, struct str v, struct dkim_sig *s)
 {
     (void)a;
-    return read_digits(v, LENGTH_DIGITS, &s->length) || refuse(s, AUTH_NEUTRAL, "malformed l=");
+    return read_digits(v, LENGTH_DIGITS, &s->length) || dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed l=");
 }
 
 static bool read_time_value(struct str v, uint64_t *out)
@@ -182,14 +180,14 @@ static bool read_time(struct arena *a, struct str v, struct dkim_sig *s)
 {
     (void)a;
     s->has_time = read_time_value(v, &s->time);
-    return s->has_time || refuse(s, AUTH_NEUTRAL, "malformed t=");
+    return s->has_time || dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed t=");
 }
 
 static bool read_expiry(struct arena *a, struct str v, struct dkim_sig *s)
 {
     (void)a;
     s->has_expiry = read_time_value(v, &s->expiry);
-    return s->has_expiry || refuse(s, AUTH_NEUTRAL, "malformed x=");
+    return s->has_expiry || dkim_sig_refuse(s, AUTH_NEUTRAL, "malformed x=");
 }
 
 /* RFC 6376 3.5 q=: methods we do not know are passed over; one of them must be dns/txt. */
@@ -200,7 +198,7 @@ static bool read_query(struct arena *a, struct str v, struct dkim_sig *s)
     while (dkim_list_next(&rest, &method))
         if (str_eq(method, STR("dns/txt")))
             return true;
-    return refuse(s, AUTH_PERMERROR, "no known query method in q=");
+    return dkim_sig_refuse(s, AUTH_PERMERROR, "no known query method in q=");
 }
 
 /* RFC 6376 3.5. z= is never used, and unknown tags are passed over. */
@@ -230,9 +228,9 @@ static void check_together(struct dkim_sig *s)
         return;
     /* RFC 6376 3.5 i=, 6.1.1 */
     if (s->identity_domain.n > 0 && !domain_is_under(s->identity_domain, s->domain))
-        refuse(s, AUTH_PERMERROR, "i= is not within d=");
+        dkim_sig_refuse(s, AUTH_PERMERROR, "i= is not within d=");
     else if (s->has_time && s->has_expiry && s->expiry <= s->time)
-        refuse(s, AUTH_PERMERROR, "x= is not later than t=");
+        dkim_sig_refuse(s, AUTH_PERMERROR, "x= is not later than t=");
 }
 
 /* The first tag of this name in a list that may be malformed, with the white space around its value. */
@@ -247,25 +245,47 @@ static bool find_tag(struct str list, const char *tag, struct str *value)
     return false;
 }
 
-void dkim_sig_parse(struct arena *a, const struct header *field, struct dkim_sig *sig)
+void dkim_sig_init(struct dkim_sig *sig)
 {
-    struct taglist list;
-    struct str value;
-    const char *reason;
     memset(sig, 0, sizeof(*sig));
-    sig->field = field;
     sig->code = AUTH_NONE;
     sig->length = DKIM_LENGTH_ALL;
     sig->algorithm = sig->domain = sig->selector = sig->identity = sig->identity_domain = sig->b = STR_NONE;
+}
+
+static void read_tag(struct arena *a, size_t i, bool found, struct str value, struct dkim_sig *sig)
+{
+    if (found)
+        tags[i].read(a, str_trim(value), sig);
+    else if (tags[i].missing != NULL)
+        dkim_sig_refuse(sig, AUTH_PERMERROR, tags[i].missing);
+}
+
+void dkim_sig_read(struct arena *a, const struct taglist *list, const char *const *names, struct dkim_sig *sig)
+{
+    for (; *names != NULL; names++) {
+        struct str value = STR_NONE;
+        bool found = taglist_get(list, *names, &value);
+        for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+            if (strcmp(tags[i].tag, *names) == 0)
+                read_tag(a, i, found, value, sig);
+    }
+}
+
+void dkim_sig_parse(struct arena *a, const struct header *field, struct dkim_sig *sig)
+{
+    struct taglist list;
+    const char *reason;
+    dkim_sig_init(sig);
+    sig->field = field;
     bool is_list = taglist_parse(&list, field->value, &reason);
     if (!is_list)
-        refuse(sig, AUTH_NEUTRAL, reason);
+        dkim_sig_refuse(sig, AUTH_NEUTRAL, reason);
     /* All are read, whatever is wrong: a report names domain and selector even of a malformed signature. */
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
-        if (is_list ? taglist_get(&list, tags[i].tag, &value) : find_tag(field->value, tags[i].tag, &value))
-            tags[i].read(a, str_trim(value), sig);
-        else if (tags[i].missing != NULL)
-            refuse(sig, AUTH_PERMERROR, tags[i].missing);
+        struct str value = STR_NONE;
+        bool found = is_list ? taglist_get(&list, tags[i].tag, &value) : find_tag(field->value, tags[i].tag, &value);
+        read_tag(a, i, found, value, sig);
     }
     check_together(sig);
 }

@@ -14,8 +14,6 @@
 
 #include "dkim_int.h"
 
-#define LINE_LENGTH 78 /* RFC 5322 2.1.1 */
-
 /*
  * Naming a field once more than it occurs keeps others from being added (RFC 6376 5.4, 8.15). BARE: never, since lists and later
  * hops add them. PRESENT: if the message has it; Sendmail adds a missing Date or Message-ID after us, and a conversion to 7 bits
@@ -74,24 +72,22 @@ struct dkim_sign {
     const struct headers *headers;
     struct dkim_body *body;
     const struct dkim_sign_params *params;
-    struct str names[LIMIT_DKIM_H];
-    size_t n_names;
-    bool too_many;
+    struct dkim_names names;
     int hash; /* number of the body hash */
 };
 
-static void add_name(struct dkim_sign *s, struct str name)
+void dkim_names_add(struct dkim_names *names, struct str name)
 {
-    if (s->n_names == LIMIT_DKIM_H)
-        s->too_many = true;
+    if (names->n == LIMIT_DKIM_H)
+        names->too_many = true;
     else
-        s->names[s->n_names++] = name;
+        names->v[names->n++] = name;
 }
 
-static bool has_name(const struct dkim_sign *s, struct str name)
+bool dkim_names_have(const struct dkim_names *names, struct str name)
 {
-    for (size_t i = 0; i < s->n_names; i++)
-        if (str_ieq(s->names[i], name))
+    for (size_t i = 0; i < names->n; i++)
+        if (str_ieq(names->v[i], name))
             return true;
     return false;
 }
@@ -109,12 +105,12 @@ static void add_instances(struct dkim_sign *s, struct str name)
 {
     size_t count = headers_count(s->headers, name);
     enum oversign rule = oversign_rule(name);
-    if (has_name(s, name))
+    if (dkim_names_have(&s->names, name))
         return;
     if (rule == OVERSIGN_ALWAYS || (rule == OVERSIGN_PRESENT && count > 0))
         count++;
-    for (size_t i = 0; i < count && !s->too_many; i++)
-        add_name(s, name);
+    for (size_t i = 0; i < count && !s->names.too_many; i++)
+        dkim_names_add(&s->names, name);
 }
 
 static void choose_names(struct dkim_sign *s)
@@ -124,7 +120,7 @@ static void choose_names(struct dkim_sign *s)
         if (p->oversign)
             add_instances(s, p->fields[i]);
         else
-            add_name(s, p->fields[i]);
+            dkim_names_add(&s->names, p->fields[i]);
     }
     for (size_t i = 0; p->fields == NULL && i < sizeof(known) / sizeof(known[0]); i++)
         if (known[i].by_default)
@@ -140,15 +136,15 @@ static bool is_field_name(struct str name)
     return name.n > 0;
 }
 
-static const char *names_refusal(const struct dkim_sign *s)
+const char *dkim_names_refusal(const struct dkim_names *names)
 {
-    if (s->too_many)
+    if (names->too_many)
         return "too many fields to sign";
-    for (size_t i = 0; i < s->n_names; i++)
-        if (!is_field_name(s->names[i]))
+    for (size_t i = 0; i < names->n; i++)
+        if (!is_field_name(names->v[i]))
             return "a field to sign is no field name";
     /* RFC 6376 5.4 */
-    return has_name(s, STR("From")) ? NULL : "From is not among the fields to sign";
+    return dkim_names_have(names, STR("From")) ? NULL : "From is not among the fields to sign";
 }
 
 /* i= is written as it is given, so it must need no quoting (RFC 6376 2.11). */
@@ -179,7 +175,7 @@ static const char *params_refusal(struct arena *a, const struct dkim_sign_params
     return NULL;
 }
 
-static const char *message_refusal(const struct headers *h)
+const char *dkim_headers_refusal(const struct headers *h)
 {
     if (h->overflow)
         return "header beyond the limits";
@@ -192,7 +188,7 @@ static const char *message_refusal(const struct headers *h)
 struct dkim_sign *dkim_sign_start(struct arena *a, const struct headers *h, struct dkim_body *body,
                                   const struct dkim_sign_params *params, const char **reason)
 {
-    *reason = message_refusal(h);
+    *reason = dkim_headers_refusal(h);
     if (*reason == NULL)
         *reason = params_refusal(a, params);
     if (*reason != NULL)
@@ -200,7 +196,7 @@ struct dkim_sign *dkim_sign_start(struct arena *a, const struct headers *h, stru
     struct dkim_sign *s = ARENA_NEW(a, struct dkim_sign);
     *s = (struct dkim_sign){ .arena = a, .headers = h, .body = body, .params = params };
     choose_names(s);
-    *reason = names_refusal(s);
+    *reason = dkim_names_refusal(&s->names);
     if (*reason != NULL)
         return NULL;
     s->hash = dkim_body_want(body, params->body_canon, DKIM_LENGTH_ALL);
@@ -211,94 +207,32 @@ struct dkim_sign *dkim_sign_start(struct arena *a, const struct headers *h, stru
     return s;
 }
 
-/* The field being written, and how long its last line is. */
-struct folder {
-    struct buf buf;
-    size_t column;
-};
-
-static void folder_add(struct folder *f, struct str s)
-{
-    buf_str(&f->buf, s);
-    f->column += s.n;
-}
-
-static void fold(struct folder *f)
-{
-    buf_puts(&f->buf, "\r\n");
-    f->column = 0;
-    folder_add(f, STR(" "));
-}
-
-/* Makes room for n bytes that stay together: behind one space, or at the beginning of a line. */
-static void folder_word(struct folder *f, size_t n)
-{
-    if (f->column + 1 + n > LINE_LENGTH)
-        fold(f);
-    else
-        folder_add(f, STR(" "));
-}
-
-static void folder_tag(struct folder *f, const char *tag, struct str value)
-{
-    folder_word(f, strlen(tag) + 1 + value.n + 1);
-    folder_add(f, str_of(tag));
-    folder_add(f, STR("="));
-    folder_add(f, value);
-    folder_add(f, STR(";"));
-}
-
-/* h= may be cut behind each colon. */
-static void folder_names(struct folder *f, const struct str *names, size_t n)
-{
-    folder_word(f, names[0].n + 3);
-    folder_add(f, STR("h="));
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && f->column + names[i].n + 1 > LINE_LENGTH)
-            fold(f);
-        folder_add(f, names[i]);
-        folder_add(f, i + 1 < n ? STR(":") : STR(";"));
-    }
-}
-
-/* Base64 may be cut anywhere. */
-static void folder_base64(struct folder *f, struct str text)
-{
-    while (text.n > 0) {
-        if (f->column >= LINE_LENGTH)
-            fold(f);
-        struct str part = str_first(text, LINE_LENGTH - f->column);
-        folder_add(f, part);
-        text = str_skip(text, part.n);
-    }
-}
-
 static struct str canon_text(struct arena *a, const struct dkim_sign_params *p)
 {
     return str_printf(a, "%s/%s", name_of(dkim_canon_names, p->header_canon), name_of(dkim_canon_names, p->body_canon));
 }
 
-static void write_tags(struct dkim_sign *s, struct folder *f, const uint8_t *body_digest, uint64_t length)
+static void write_tags(struct dkim_sign *s, struct dkim_folder *f, const uint8_t *body_digest, uint64_t length)
 {
     const struct dkim_sign_params *p = s->params;
     struct arena *a = s->arena;
-    folder_tag(f, "v", STR("1"));
-    folder_tag(f, "a", privkey_type(p->key) == KEY_RSA ? STR("rsa-sha256") : STR("ed25519-sha256"));
-    folder_tag(f, "c", canon_text(a, p));
-    folder_tag(f, "d", p->domain);
-    folder_tag(f, "s", p->selector);
+    dkim_fold_tag(f, "v", STR("1"));
+    dkim_fold_tag(f, "a", privkey_type(p->key) == KEY_RSA ? STR("rsa-sha256") : STR("ed25519-sha256"));
+    dkim_fold_tag(f, "c", canon_text(a, p));
+    dkim_fold_tag(f, "d", p->domain);
+    dkim_fold_tag(f, "s", p->selector);
     if (p->identity.n > 0)
-        folder_tag(f, "i", p->identity);
+        dkim_fold_tag(f, "i", p->identity);
     if (p->timestamp != 0)
-        folder_tag(f, "t", str_printf(a, "%lld", (long long)p->timestamp));
+        dkim_fold_tag(f, "t", str_printf(a, "%lld", (long long)p->timestamp));
     if (p->expires != 0)
-        folder_tag(f, "x", str_printf(a, "%lld", (long long)p->expires));
+        dkim_fold_tag(f, "x", str_printf(a, "%lld", (long long)p->expires));
     if (p->length)
-        folder_tag(f, "l", str_printf(a, "%llu", (unsigned long long)length));
-    folder_names(f, s->names, s->n_names);
-    folder_tag(f, "bh", base64_encode(a, body_digest, SHA256_SIZE));
-    folder_word(f, 3);
-    folder_add(f, STR("b="));
+        dkim_fold_tag(f, "l", str_printf(a, "%llu", (unsigned long long)length));
+    dkim_fold_names(f, s->names.v, s->names.n);
+    dkim_fold_tag(f, "bh", base64_encode(a, body_digest, SHA256_SIZE));
+    dkim_fold_word(f, 3);
+    dkim_fold_add(f, STR("b="));
 }
 
 bool dkim_sign_finish(struct dkim_sign *s, struct str *value, const char **reason)
@@ -306,19 +240,18 @@ bool dkim_sign_finish(struct dkim_sign *s, struct str *value, const char **reaso
     uint8_t body_digest[SHA256_SIZE], digest[SHA256_SIZE];
     uint64_t length;
     struct str signature;
-    struct folder f = { .column = 0 };
-    buf_init(&f.buf, s->arena, sizeof(DKIM_FIELD_NAME ":") - 1 + LIMIT_DKIM_FIELD);
+    struct dkim_folder f;
+    dkim_fold_init(&f, s->arena, DKIM_FIELD_NAME, LIMIT_DKIM_FIELD);
     dkim_body_digest(s->body, s->hash, body_digest, &length);
-    folder_add(&f, STR(DKIM_FIELD_NAME ":"));
     write_tags(s, &f, body_digest, length);
     /* RFC 6376 3.7: the field itself is hashed last, with an empty b=. */
-    field_index_digest(field_index_new(s->arena, s->headers), s->names, s->n_names, s->params->header_canon, NULL, buf_view(&f.buf),
-                       digest);
+    field_index_digest(field_index_new(s->arena, s->headers), s->names.v, s->names.n, s->params->header_canon, NULL,
+                       buf_view(&f.buf), digest);
     if (!privkey_sign(s->arena, s->params->key, digest, &signature)) {
         *reason = "OpenSSL cannot sign with the key";
         return false;
     }
-    folder_base64(&f, base64_encode(s->arena, signature.p, signature.n));
+    dkim_fold_base64(&f, base64_encode(s->arena, signature.p, signature.n));
     *reason = f.buf.full ? "the signature field is too long" : NULL;
     *value = str_skip(buf_view(&f.buf), sizeof(DKIM_FIELD_NAME ":") - 1);
     return !f.buf.full;

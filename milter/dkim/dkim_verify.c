@@ -17,18 +17,11 @@ const struct dkim_params dkim_params_default = { .min_rsa_bits = LIMIT_RSA_BITS_
                                                  .accept_unsigned_tail = false,
                                                  .clock_slack = 300 };
 
-/* One name that holds keys; several signatures may share it. */
-struct key_lookup {
-    struct str name;
-    struct dns_query *query; /* NULL once answered */
-    struct dns_answer answer;
-};
-
 struct candidate {
     struct dkim_sig sig;
     bool chosen;
     int body; /* number of its body hash */
-    struct key_lookup *lookup;
+    struct dkim_lookup *lookup;
 };
 
 struct dkim_verify {
@@ -40,8 +33,7 @@ struct dkim_verify {
     struct candidate *candidates;
     size_t n, n_fields; /* fields looked at, fields there are */
     size_t n_chosen;
-    struct key_lookup lookups[LIMIT_DKIM_KEYS];
-    size_t n_lookups;
+    struct dkim_keys *keys;
 };
 
 static void refuse(struct dkim_sig *s, enum auth_code code, const char *reason)
@@ -78,24 +70,7 @@ static void read_candidates(struct dkim_verify *v, int64_t now)
     }
 }
 
-/* RFC 6376 3.6.2.1 */
-static struct key_lookup *lookup_start(struct dkim_verify *v, const struct dkim_sig *s, struct dns *dns, int64_t deadline)
-{
-    struct buf name;
-    buf_init(&name, v->arena, (size_t)2 * LIMIT_DOMAIN + 16);
-    buf_printf(&name, "%.*s._domainkey.%.*s", STR_FMT(s->selector), STR_FMT(s->domain));
-    for (size_t i = 0; i < v->n_lookups; i++)
-        if (str_eq(v->lookups[i].name, buf_view(&name)))
-            return &v->lookups[i];
-    if (v->n_lookups == LIMIT_DKIM_KEYS)
-        return NULL;
-    struct key_lookup *k = &v->lookups[v->n_lookups++];
-    k->name = buf_view(&name);
-    k->query = dns_start(dns, k->name, DNS_TXT, deadline);
-    return k;
-}
-
-static void choose(struct dkim_verify *v, struct candidate *c, struct dns *dns, int64_t deadline)
+static void choose(struct dkim_verify *v, struct candidate *c)
 {
     if (v->n_chosen == LIMIT_DKIM_VERIFIED) {
         refuse(&c->sig, AUTH_POLICY, "not verified: too many signatures");
@@ -106,7 +81,7 @@ static void choose(struct dkim_verify *v, struct candidate *c, struct dns *dns, 
         refuse(&c->sig, AUTH_POLICY, "not verified: too many different body hashes");
         return;
     }
-    c->lookup = lookup_start(v, &c->sig, dns, deadline);
+    c->lookup = dkim_keys_start(v->keys, &c->sig);
     if (c->lookup == NULL) {
         refuse(&c->sig, AUTH_POLICY, "not verified: too many different keys");
         return;
@@ -132,70 +107,16 @@ struct dkim_verify *dkim_verify_start(struct arena *a, const struct headers *h, 
     v->headers = h;
     v->body = body;
     v->params = *params;
+    v->keys = dkim_keys_new(a, dns, deadline, LIMIT_DKIM_KEYS);
     read_candidates(v, now);
     /* The signatures DMARC can use come first, so that others cannot crowd them out. */
     for (int turn = 0; turn <= 2; turn++)
         for (size_t i = 0; i < v->n; i++)
             if (v->candidates[i].sig.code == AUTH_NONE && rank(&v->candidates[i].sig, author_domain) == turn)
-                choose(v, &v->candidates[i], dns, deadline);
+                choose(v, &v->candidates[i]);
     if (v->n_chosen > 0)
         v->index = field_index_new(a, h);
     return v;
-}
-
-/* What one key record says to this signature: NULL when it can be used. */
-static const char *key_refusal(struct arena *a, struct str text, const struct dkim_sig *s, struct dkim_key *key)
-{
-    const char *reason;
-    if (!dkim_key_parse(a, text, key, &reason))
-        return reason;
-    /* RFC 6376 6.1.2: 7. */
-    if (key->type != s->type)
-        return "key is of another type than the signature";
-    /* RFC 6376 3.6.1 t=s */
-    if (key->strict && s->identity_domain.n > 0 && !str_eq(s->identity_domain, s->domain))
-        return "i= is not exactly d=, which the key demands";
-    return NULL;
-}
-
-/* RFC 6376 3.6.2.2: several records are undefined, so more than one usable key is an error, unless they are the same text.
- * Records that are no usable key do not count (6.1.2: 3.); when none is usable, the first says why. */
-static const char *key_choose(struct arena *a, const struct dns_answer *answer, const struct dkim_sig *s, struct dkim_key *key)
-{
-    const char *first = NULL;
-    const struct str *used = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < answer->n; i++) {
-        struct dkim_key k;
-        if (used != NULL && str_eq(answer->rr[i], *used))
-            continue;
-        const char *reason = key_refusal(a, answer->rr[i], s, &k);
-        if (i == 0)
-            first = reason;
-        if (i == 0 || reason == NULL)
-            *key = k;
-        if (reason != NULL)
-            continue;
-        used = &answer->rr[i];
-        if (++n > LIMIT_DKIM_KEY_RRS)
-            return "several keys at one name";
-    }
-    return n > 0 ? NULL : first;
-}
-
-/* RFC 6376 6.1.2 */
-static enum auth_code key_get(struct dkim_verify *v, struct candidate *c, struct dkim_key *key, const char **reason)
-{
-    struct key_lookup *k = c->lookup;
-    if (k->query != NULL)
-        dns_wait(k->query, v->arena, &k->answer);
-    k->query = NULL;
-    if (k->answer.status == DNS_TEMPFAIL) {
-        *reason = "no answer to the key lookup";
-        return AUTH_TEMPERROR;
-    }
-    *reason = k->answer.status == DNS_OK && k->answer.n > 0 ? key_choose(v->arena, &k->answer, &c->sig, key) : "no key record";
-    return *reason == NULL ? AUTH_NONE : AUTH_PERMERROR;
 }
 
 /* RFC 6376 6.1.3 */
@@ -246,7 +167,8 @@ static void judge(struct dkim_verify *v, struct candidate *c, struct dkim_result
     struct dkim_key key = { .bits = 0 };
     uint8_t body_digest[SHA256_SIZE];
     uint64_t canonical;
-    r->code = key_get(v, c, &key, &r->reason);
+    /* What a short key signed is looked at all the same: policy_check() judges its size. */
+    r->code = dkim_keys_get(v->keys, c->lookup, &c->sig, 0, &key, &r->reason);
     r->bits = key.bits;
     r->testing = key.testing;
     dkim_body_digest(v->body, c->body, body_digest, &canonical);
@@ -302,9 +224,5 @@ size_t dkim_verify_finish(struct dkim_verify *v, struct dkim_result **results)
 
 void dkim_verify_drop(struct dkim_verify *v)
 {
-    for (size_t i = 0; i < v->n_lookups; i++) {
-        if (v->lookups[i].query != NULL)
-            dns_drop(v->lookups[i].query);
-        v->lookups[i].query = NULL;
-    }
+    dkim_keys_drop(v->keys);
 }

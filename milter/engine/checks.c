@@ -59,6 +59,8 @@ static void start_verify(struct msg *m)
     struct str author = m->outcome.author.status == AUTHOR_ONE ? m->outcome.author.domain : STR_NONE;
     m->dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES, deadline);
     m->verify = dkim_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline, author);
+    seal_start(m);
+    m->arc = arc_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline);
     if (author.n > 0)
         m->dmarc = dmarc_start(m->arena, m->dns, author, deadline);
 }
@@ -144,6 +146,8 @@ void checks_join(struct msg *m)
         return;
     o->n_dkim = dkim_verify_finish(m->verify, &o->dkim);
     m->verify = NULL;
+    arc_verify_finish(m->arc, &o->arc);
+    m->arc = NULL;
     join_spf(m, m->spf, SPF_MAILFROM, deadline, &o->spf);
     if (m->helo_spf != NULL)
         join_spf(m, m->helo_spf, SPF_HELO, deadline, &o->helo);
@@ -157,6 +161,8 @@ void checks_drop(struct msg *m)
 {
     if (m->verify != NULL)
         dkim_verify_drop(m->verify);
+    if (m->arc != NULL)
+        arc_verify_drop(m->arc);
     if (m->dmarc != NULL)
         dmarc_drop(m->dmarc);
     if (m->dns != NULL)

@@ -12,6 +12,7 @@
 #include "engine_int.h"
 
 #define DKIM_RESULTS_WRITTEN 12 /* of LIMIT_AUTHRES_RESULTS */
+#define SEAL_FIELDS          3
 
 /* In an arena of its own: what parsing needs must not add up over a message of nothing but such fields. */
 static bool is_forged(const struct conf *c, struct str value)
@@ -84,6 +85,20 @@ static void write_dmarc(struct authres_writer *w, struct arena *a, const struct 
         authres_prop(w, "header", "from", r->from_domain);
 }
 
+/* RFC 8617 6, 10.2 */
+static void write_arc(struct authres_writer *w, struct arena *a, const struct arc_result *r)
+{
+    authres_add(w, "arc", r->code);
+    if (r->reason != NULL)
+        authres_comment(w, str_of(r->reason));
+    if (r->n_sealers > 0)
+        authres_comment(w, str_printf(a, "i=%u sealed by %.*s", r->instance, STR_FMT(r->sealers[0].domain)));
+    if (r->remote_ip.n > 0)
+        authres_prop(w, "smtp", "remote-ip", r->remote_ip);
+    if (r->has_oldest_pass)
+        authres_prop(w, "header", "oldest-pass", str_printf(a, "%u", r->oldest_pass));
+}
+
 /* The verdict stands first: should a hostile message fill the field, what is dropped are its own signatures. */
 static struct str authres_value(struct msg *m)
 {
@@ -94,6 +109,7 @@ static struct str authres_value(struct msg *m)
     write_spf(&w, &o->spf);
     if (!o->spf.null_sender)
         write_spf(&w, &o->helo);
+    write_arc(&w, m->arena, &o->arc);
     if (o->n_dkim == 0)
         authres_add(&w, "dkim", AUTH_NONE);
     for (size_t i = 0; i < o->n_dkim && i < DKIM_RESULTS_WRITTEN; i++)
@@ -114,7 +130,7 @@ static struct str milter_value(struct arena *a, struct str value)
     return (struct str){ p, n };
 }
 
-static void insert(struct msg *m, struct str name, struct str value)
+void edits_insert(struct msg *m, struct str name, struct str value)
 {
     struct outcome *o = &m->outcome;
     o->edits[o->n_edits++] = (struct edit){ .op = EDIT_INSERT, .name = name, .value = milter_value(m->arena, value) };
@@ -126,7 +142,7 @@ static bool insert_signatures(struct msg *m)
         struct str value;
         if (!dkim_sign_finish(m->sign[i], &value, &m->outcome.sign_reason))
             return false;
-        insert(m, STR("DKIM-Signature"), value);
+        edits_insert(m, STR("DKIM-Signature"), value);
         m->outcome.n_signatures++;
     }
     return true;
@@ -135,11 +151,12 @@ static bool insert_signatures(struct msg *m)
 bool edits_make(struct msg *m)
 {
     struct outcome *o = &m->outcome;
-    o->edits = ARENA_ARRAY(m->arena, struct edit, m->forged.n + m->n_sign + 1);
+    o->edits = ARENA_ARRAY(m->arena, struct edit, m->forged.n + m->n_sign + SEAL_FIELDS + 1);
     for (size_t i = m->forged.n; i-- > 0;)
         o->edits[o->n_edits++] =
             (struct edit){ .op = EDIT_DELETE, .name = STR("Authentication-Results"), .index = m->forged.index[i] };
     if (!o->exempt)
-        insert(m, STR("Authentication-Results"), authres_value(m));
+        edits_insert(m, STR("Authentication-Results"), authres_value(m));
+    seal_add(m);
     return insert_signatures(m);
 }

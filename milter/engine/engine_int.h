@@ -42,6 +42,8 @@ struct msg {
     struct future *spf, *helo_spf;
     struct dkim_body *body;
     struct dkim_verify *verify;
+    struct arc_verify *arc;
+    struct arc_seal *seal; /* NULL: do not seal */
     struct dmarc *dmarc;
     struct dkim_sign *sign[LIMIT_SIGN_KEYS];
     size_t n_sign;
@@ -60,7 +62,12 @@ void checks_drop(struct msg *m);
 /* outcome.c: results to decision. */
 void outcome_decide(struct msg *m);
 
+/* seal.c: an ARC set for mail that was judged. start at end of header; add after all other edits. */
+void seal_start(struct msg *m);
+void seal_add(struct msg *m);
+
 /* edits.c: outcome to header edits. */
+void edits_insert(struct msg *m, struct str name, struct str value);
 void edits_note_authres(struct msg *m, struct str value);
 /* False, with a reason in the outcome, when a signature could not be made. */
 bool edits_make(struct msg *m) __attribute__((warn_unused_result));

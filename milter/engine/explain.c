@@ -30,6 +30,18 @@ static void add_dkim(struct json *j, const struct outcome *out)
     }
 }
 
+static void add_arc(struct json *j, const struct arc_result *r)
+{
+    struct json *o = js_add_object(j, "arc"), *sealers;
+    js_add_text(o, "result", str_of(auth_code_name(r->code)));
+    js_add_text(o, "reason", str_of(r->reason));
+    if (r->has_oldest_pass)
+        js_add_integer(o, "oldest_pass", r->oldest_pass);
+    sealers = js_add_array(o, "sealers");
+    for (size_t i = 0; i < r->n_sealers; i++)
+        js_add_text(sealers, NULL, r->sealers[i].domain);
+}
+
 static void add_dmarc(struct json *j, const struct dmarc_result *r)
 {
     struct json *o = js_add_object(j, "dmarc");
@@ -82,7 +94,7 @@ struct json *outcome_json(struct arena *a, const struct outcome *o)
     add_spf(j, "spf", &o->spf);
     add_spf(j, "helo", &o->helo);
     add_dkim(j, o);
-    js_add_text(js_add_object(j, "arc"), "result", STR("none"));
+    add_arc(j, &o->arc);
     add_dmarc(j, &o->dmarc);
     js_add_text(j, "action", str_of(name_of(action_names, (int)o->decision.action)));
     js_add_text(j, "reply", reply_text(a, &o->decision));
@@ -122,6 +134,15 @@ static void print_dkim(FILE *f, struct arena *a, const struct outcome *o)
     }
 }
 
+static void print_arc(FILE *f, struct arena *a, const struct arc_result *r)
+{
+    if (r->instance == 0)
+        return;
+    fprintf(f, "ARC     %s, %u set(s), newest sealed by %s", auth_code_name(r->code), r->instance,
+            r->n_sealers > 0 ? shown(a, r->sealers[0].domain) : "-");
+    fprintf(f, r->reason != NULL ? ": %s\n" : "\n", r->reason);
+}
+
 static void print_dmarc(FILE *f, struct arena *a, const struct dmarc_result *r)
 {
     fprintf(f, "DMARC   %s for %s: %s\n", auth_code_name(r->code), shown(a, r->from_domain), r->reason);
@@ -154,6 +175,7 @@ void outcome_print(FILE *f, struct arena *a, const struct outcome *o)
         print_spf(f, a, "SPF", &o->spf);
         print_spf(f, a, "HELO", &o->helo);
         print_dkim(f, a, o);
+        print_arc(f, a, &o->arc);
         print_dmarc(f, a, &o->dmarc);
     }
     fprintf(f, "action  %s, by rule '%s' of profile %s\n", name_of(action_names, (int)o->decision.action), o->decision.rule,

@@ -39,6 +39,15 @@ static bool from_list(struct msg *m)
     return list_evidence(m->arena, &m->headers, passing, n);
 }
 
+static bool sealed_by_trusted(struct msg *m)
+{
+    const struct strings *names = &m->conf->trusted_sealers;
+    struct str *trusted = ARENA_ARRAY(m->arena, struct str, names->n);
+    for (size_t i = 0; i < names->n; i++)
+        trusted[i] = str_of(names->v[i]);
+    return sealer_evidence(m->arena, &m->outcome.arc, trusted, names->n, m->outcome.dmarc.from_domain);
+}
+
 static void judge(struct msg *m)
 {
     struct outcome *o = &m->outcome;
@@ -49,7 +58,9 @@ static void judge(struct msg *m)
                                       .dmarc = o->dmarc.code,
                                       .policy = o->dmarc.disposition,
                                       .from = o->author.status,
+                                      .arc = o->arc.code,
                                       .list = from_list(m),
+                                      .sealer = sealed_by_trusted(m),
                                       .forwarder = network_list_has(conf->forwarders.v, conf->forwarders.n, m->client),
                                       .tempfail_wanted = conf->temperror_tempfail,
                                       .from_domain = o->dmarc.from_domain,
@@ -112,7 +123,12 @@ static void put_results(struct buf *b, const struct outcome *o)
     put_domain(b, o->spf.domain);
     buf_printf(b, " helo=%s", auth_code_name(o->helo.code));
     put_dkim(b, o);
-    buf_printf(b, " arc=none dmarc=%s", auth_code_name(o->dmarc.code));
+    buf_printf(b, " arc=%s", auth_code_name(o->arc.code));
+    if (o->arc.n_sealers > 0) {
+        buf_char(b, '/');
+        put_domain(b, o->arc.sealers[0].domain);
+    }
+    buf_printf(b, " dmarc=%s", auth_code_name(o->dmarc.code));
     if (o->dmarc.has_policy)
         buf_printf(b, " policy=%s", name_of(dmarc_policy_names, (int)o->dmarc.applied));
 }

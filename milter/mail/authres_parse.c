@@ -15,7 +15,8 @@
 
 #define READ_RESULTS 128 /* results of one field; with more it counts as malformed */
 #define READ_PROPS   64  /* properties of one result */
-#define CLAIM_WORDS  8   /* words an id may be cut into */
+#define CLAIM_WORDS  512 /* words an id may be cut into */
+#define CLAIM_BYTES  512 /* and their length */
 
 static bool char_is_ldh(char c)
 {
@@ -201,10 +202,31 @@ static bool is_among(struct arena *a, struct str id, const struct str *own, size
     return false;
 }
 
+/* The id so far may be the beginning of one of ours. Of part of a U-label nobody can tell what A-label the whole will be. */
+static bool may_become(struct arena *a, struct str id, const struct str *own, size_t n)
+{
+    struct str claimed = comparable_id(a, id);
+    for (size_t i = 0; i < n; i++)
+        if (str_istarts(own[i], claimed) || (own[i].n > 4 && memmem(own[i].p, own[i].n, "xn--", 4) != NULL))
+            return true;
+    return false;
+}
+
+/* RFC 8601 5: a field of a version nobody knows says nothing anyone may trust, whosever id it bears. */
+static bool has_unknown_version(struct arena *a, struct str value)
+{
+    struct authres r;
+    uint64_t version = 1;
+    bool valid = authres_parse(a, value, &r); /* the version counts in a field that goes wrong behind it, too */
+    return (valid || r.authserv_id.n > 0) && r.version.n > 0 && (!str_to_uint(r.version, UINT64_MAX, &version) || version != 1);
+}
+
 bool authres_claims(struct arena *a, struct str value, const struct str *ids, size_t n_ids)
 {
     struct lex l = { .s = value };
     struct str word;
+    if (has_unknown_version(a, value))
+        return true;
     /* RFC 8601 5: who made the field cannot be told, so it cannot be left for others to trust. */
     if (!read_id(&l, a, &word))
         return true;
@@ -212,15 +234,22 @@ bool authres_claims(struct arena *a, struct str value, const struct str *ids, si
     for (size_t i = 0; i < n_ids; i++)
         own[i] = comparable_id(a, ids[i]);
 
-    /* The id is the first word. A careless reader drops comments and folds anywhere, so an id they cut into words counts too. */
+    /* The id is the first word. A careless reader drops comments, quotes and folds anywhere, so an id that they cut into words,
+     * down to its letters, counts too, and so does one whose rest cannot be read. */
     struct buf id;
-    buf_init(&id, a, LIMIT_HEADER_FIELD);
-    for (size_t words = 0; words < CLAIM_WORDS; words++) {
+    buf_init(&id, a, CLAIM_BYTES);
+    for (size_t words = 0; words < CLAIM_WORDS && !id.full; words++) {
         buf_str(&id, word);
         if (is_among(a, buf_view(&id), own, n_ids))
             return true;
-        if (!lex_cfws(&l) || !read_value(&l, a, &word))
-            break;
+        if (!may_become(a, buf_view(&id), own, n_ids))
+            return false;
+        if (!lex_cfws(&l))
+            return true;
+        if (lex_peek(&l) == LEX_END || lex_peek(&l) == ';')
+            return false;
+        if (!read_value(&l, a, &word))
+            return true;
     }
-    return false;
+    return true;
 }

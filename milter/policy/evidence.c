@@ -93,3 +93,48 @@ bool list_evidence(struct arena *a, const struct headers *h, const struct dmarc_
     }
     return false;
 }
+
+/* True when the results that a sealer saw say dmarc=pass for this author. */
+static bool reports_pass(struct arena *a, struct str payload, struct str author_domain)
+{
+    struct authres r;
+    struct str from;
+
+    if (!authres_parse(a, payload, &r))
+        return false;
+    for (size_t i = 0; i < r.n_results; i++) {
+        const struct authres_result *result = &r.results[i];
+
+        if (!str_ieq(result->method, STR("dmarc")) || !str_ieq(result->result, STR("pass")))
+            continue;
+        for (size_t k = 0; k < result->n_props; k++) {
+            const struct authres_prop *p = &result->props[k];
+
+            if (str_ieq(p->ptype, STR("header")) && str_ieq(p->property, STR("from")) && domain_normalise(a, p->value, &from) &&
+                str_eq(from, author_domain))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_trusted(const struct str *trusted, size_t n, struct str domain)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_ieq(trusted[i], domain))
+            return true;
+    }
+    return false;
+}
+
+bool sealer_evidence(struct arena *a, const struct arc_result *arc, const struct str *trusted, size_t n, struct str author_domain)
+{
+    if (arc->code != AUTH_PASS || author_domain.n == 0)
+        return false;
+    /* Newest first: below a seal we do not believe, anything may have been made up. */
+    for (size_t i = 0; i < arc->n_sealers && is_trusted(trusted, n, arc->sealers[i].domain); i++) {
+        if (reports_pass(a, arc->sealers[i].authres, author_domain))
+            return true;
+    }
+    return false;
+}

@@ -31,6 +31,7 @@ static const struct name_code from_names[] = {
     { "repeated", AUTHOR_REPEATED }, { "malformed", AUTHOR_MALFORMED }, { NULL, 0 },
 };
 static const struct name_code yes_no_names[] = { { "no", false }, { "yes", true }, { NULL, 0 } };
+static const struct name_code sealer_names[] = { { "other", false }, { "trusted", true }, { NULL, 0 } };
 static const struct name_code temperror_names[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
 
 #define MEMBER(m) offsetof(struct policy_facts, m), sizeof(((struct policy_facts *)NULL)->m)
@@ -43,6 +44,8 @@ const struct fact policy_fact_table[] = {
     { "helo", auth_code_names, MEMBER(helo) },
     { "dkim", auth_code_names, MEMBER(dkim) },
     { "list", yes_no_names, MEMBER(list) },
+    { "arc", auth_code_names, MEMBER(arc) },
+    { "sealer", sealer_names, MEMBER(sealer) },
     { "forwarder", yes_no_names, MEMBER(forwarder) },
     { "temperror-option", temperror_names, MEMBER(tempfail_wanted) },
     { NULL, NULL, 0, 0 },

@@ -107,6 +107,7 @@ struct spf_eval {
     unsigned started; /* questions of terms, asked or prefetched */
     struct dns_query *ptr_query;
     bool ptr_known; /* ptr_names is filled */
+    bool ptr_void;  /* the address has no name */
     struct spf_ptr_name *ptr_names;
     size_t n_ptr_names;
     const char *reason;

@@ -206,11 +206,9 @@ static enum spf_match match_exchanges(struct spf_eval *ev, const struct dns_answ
 }
 
 /* RFC 7208 5.5: the names of the client's address; all beyond the tenth are ignored (4.6.4). */
-static enum spf_match find_ptr_names(struct spf_eval *ev, bool limited)
+static enum spf_match ask_ptr_names(struct spf_eval *ev)
 {
     struct dns_answer answer;
-    if (ev->ptr_known)
-        return SPF_MATCH;
     start_ptr(ev);
     dns_wait(ev->ptr_query, ev->arena, &answer);
     ev->ptr_query = NULL;
@@ -218,12 +216,21 @@ static enum spf_match find_ptr_names(struct spf_eval *ev, bool limited)
         return dns_failed(ev, &answer);
     ev->ptr_known = true;
     /* RFC 7208 5.5: a DNS error here makes the mechanism fail to match, no more. */
+    ev->ptr_void = answer.status == DNS_NODATA || answer.status == DNS_NXDOMAIN;
     ev->n_ptr_names = answer.n < LIMIT_SPF_PTR ? answer.n : LIMIT_SPF_PTR;
     ev->ptr_names = ARENA_ARRAY(ev->arena, struct spf_ptr_name, ev->n_ptr_names);
     for (size_t i = 0; i < ev->n_ptr_names; i++)
         ev->ptr_names[i].name = str_lower(ev->arena, answer.rr[i]);
-    bool is_void = answer.status == DNS_NODATA || answer.status == DNS_NXDOMAIN;
-    return limited && is_void && count_void(ev) == SPF_PERMERROR ? SPF_PERMERROR : SPF_MATCH;
+    return SPF_MATCH;
+}
+
+/* The question is asked once; each term that needs its answer counts a void one (RFC 7208 4.6.4 counts terms). */
+static enum spf_match find_ptr_names(struct spf_eval *ev, bool limited)
+{
+    enum spf_match asked = ev->ptr_known ? SPF_MATCH : ask_ptr_names(ev);
+    if (asked != SPF_MATCH)
+        return asked;
+    return limited && ev->ptr_void && count_void(ev) == SPF_PERMERROR ? SPF_PERMERROR : SPF_MATCH;
 }
 
 /* Confirms the names at or below `domain`, or all when it is empty: one of their addresses must be the client's. A name whose

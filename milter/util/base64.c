@@ -51,6 +51,18 @@ bool base64_decode(struct arena *a, struct str in, struct str *out)
     return true;
 }
 
+bool base64_decode_exact(struct arena *a, struct str in, struct str *out)
+{
+    if (!base64_decode(a, in, out) || out->n == 0)
+        return false;
+    struct str again = base64_encode(a, out->p, out->n);
+    size_t at = 0;
+    for (size_t i = 0; i < in.n; i++)
+        if (!char_is_space(in.p[i]) && in.p[i] != '=' && again.p[at++] != in.p[i])
+            return false;
+    return true;
+}
+
 struct str base64_encode(struct arena *a, const void *bytes, size_t n)
 {
     const uint8_t *in = bytes;

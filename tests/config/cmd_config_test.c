@@ -54,7 +54,7 @@ static const struct {
     { "option before the word",
       { "config", "--config", "C", "check" },
       "",
-      "C: ok, 0 sign sections, policy standard (10 rules)\n",
+      "C: ok, 0 sign sections, policy standard (11 rules)\n",
       "",
       0 },
     { "faulty", { "config", "check", "-c", "C" }, "user = a\nusr = b\n", "", "C:2: no such option 'usr'\n", 1 },
@@ -122,7 +122,7 @@ static void keys_are_counted_and_not_shown(void **state)
     struct str pem = privkey_pem(a, key), head, body;
     write_file(a, dir, "k.pem", pem, 0600);
     struct result checked = run(a, 4, (const char *const[]){ "config", "check", "-c", path });
-    ROW_STR("check", checked.out, str_printf(a, "%s: ok, 1 sign section, policy standard (10 rules)\n", path));
+    ROW_STR("check", checked.out, str_printf(a, "%s: ok, 1 sign section, policy standard (11 rules)\n", path));
     struct result seen = run(a, 4, (const char *const[]){ "config", "show", "-c", path });
     assert_true(str_cut(pem, '\n', &head, &body) && body.n > 40);
     assert_non_null(memmem(seen.out.p, seen.out.n, "k.pem", 5));

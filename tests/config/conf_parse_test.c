@@ -85,6 +85,7 @@ static void sections_become_keys(void **state)
     assert_string_equal(k->domain, "example.com");
     assert_string_equal(k->selector, "s1");
     assert_string_equal(k->key_file, "/etc/keys/a");
+    /* DK-85 */
     assert_int_equal(k->header_canon, DKIM_CANON_RELAXED);
     assert_int_equal(k->body_canon, DKIM_CANON_RELAXED);
     assert_int_equal(k->headers.n, 0);

@@ -17,6 +17,7 @@ static const struct {
     { "com", "" },           { "other.example.com", "" }, { "Example.com", "" }, /* the caller brings the normal form */
 };
 
+/* DK-87 */
 static void keys_are_found_by_domain(void **state)
 {
     (void)state;

@@ -64,6 +64,14 @@ static const struct {
     { "internal-networks", "internal-networks = {}", "{}" },
     { "internal-networks", "internal-networks = \"192.0.2.1\"", "{ \"192.0.2.1/32\" }" },
     { "internal-networks", "internal-networks = { \"2001:db8::/32\", \"10.0.0.0/8\" }", "{ \"2001:db8::/32\", \"10.0.0.0/8\" }" },
+    { "seal-domain", "", "\"\"" },
+    { "seal-domain", "seal-domain = Seal.Example", "\"seal.example\"" },
+    { "seal-selector", "", "\"\"" },
+    { "seal-selector", "seal-selector = s1", "\"s1\"" },
+    { "seal-key-file", "", "\"\"" },
+    { "seal-key-file", "seal-key-file = \"/k/seal.pem\"", "\"/k/seal.pem\"" },
+    { "trusted-sealers", "", "{}" },
+    { "trusted-sealers", "trusted-sealers = { \"Lists.Example.ORG\" }", "{ \"Lists.Example.ORG\" }" },
     { "trusted-forwarders", "", "{}" },
     { "trusted-forwarders", "trusted-forwarders = { \"192.0.2.0/24\" }", "{ \"192.0.2.0/24\" }" },
     { "nameservers", "", "{}" },
@@ -137,6 +145,9 @@ static const struct {
     { "quarantine = reject", "quarantine: 'reject' is none of hold, label" },
     { "dmarc-temperror = \"\"", "dmarc-temperror: '' is none of accept, tempfail" },
     { "internal-networks = { \"10.0.0.0/33\" }", "internal-networks: '10.0.0.0/33' is no network (ADDRESS or ADDRESS/BITS)" },
+    { "seal-domain = \"a..example\"", "seal-domain: 'a..example' is no domain name" },
+    { "seal-selector = \"s s\"", "seal-selector: 's s' is no domain name" },
+    { "trusted-sealers = { \"a..example\" }", "trusted-sealers: 'a..example' is no domain name" },
     { "trusted-forwarders = localhost", "trusted-forwarders: 'localhost' is no network (ADDRESS or ADDRESS/BITS)" },
     { "nameservers = { \"ns.example.com\" }",
       "nameservers: 'ns.example.com' is no name server (ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT)" },
@@ -194,7 +205,8 @@ static void rows_are_complete(void **state)
     check_rows(conf_options);
     check_rows(sign_options);
     for (const struct conf_option *o = conf_options; o->name != NULL; o++) {
-        bool by_default = false, by_value = false, wrong = strcmp(o->name, "dns-snapshot") == 0;
+        bool by_default = false, by_value = false,
+             wrong = strcmp(o->name, "dns-snapshot") == 0 || strcmp(o->name, "seal-key-file") == 0;
         for (size_t i = 0; i < ROWS(taken); i++) {
             bool same = strcmp(taken[i].name, o->name) == 0;
             by_default = by_default || (same && taken[i].input[0] == '\0');

@@ -12,14 +12,14 @@
 #include "mailseal/dns.h"
 #include "mailseal/json.h"
 
-enum verdict { CASE_PASSED, CASE_FAILED, CASE_NOT_RUN, CASE_EXCEPTED };
+enum verdict { CASE_PASSED, CASE_FAILED, CASE_EXCEPTED };
 
 struct test_case {
     struct arena *arena;
     const char *dir; /* of the suite */
     const struct json *inputs, *expect;
     int64_t now;     /* the case's time, or 0: time plays no part */
-    struct buf text; /* what was wanted and what was got; or why it was not run */
+    struct buf text; /* what was wanted and what was got */
 };
 
 enum verdict case_spf(struct test_case *c);
@@ -27,6 +27,9 @@ enum verdict case_dkim_verify(struct test_case *c);
 enum verdict case_dkim_sign(struct test_case *c);
 enum verdict case_dmarc(struct test_case *c);
 enum verdict case_authres(struct test_case *c);
+enum verdict case_authres_merge(struct test_case *c); /* its second form */
+enum verdict case_arc_verify(struct test_case *c);
+enum verdict case_arc_seal(struct test_case *c);
 
 /* The DNS of the case; NULL, with text, when its zone cannot be read. */
 struct dns *case_dns(struct test_case *c, const struct json *zone);

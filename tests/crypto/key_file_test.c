@@ -49,7 +49,7 @@ static struct str outcome(struct arena *a, const char *file, bool named)
     return warning != NULL ? str_printf(a, "good, but %s", warning) : STR("good");
 }
 
-/* X01 */
+/* X01, DK-93 */
 static void modes_are_held_to(void **state)
 {
     (void)state;

@@ -137,13 +137,45 @@ static void our_records_are_read_again(void **state)
     }
 }
 
+/* One lookup a name, their number, and the size a caller asks for. */
+static void lookups_are_shared_and_counted(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct zone *z = zone_new(a);
+    struct dkim_sig one, two;
+    struct dkim_key key;
+    const char *reason;
+    dkim_sig_init(&one);
+    one.domain = STR("example.com");
+    one.selector = STR("one");
+    two = one;
+    two.selector = STR("two");
+    zone_add(z, "one._domainkey.example.com", dkim_key_record(a, keys[KEY_RSA]));
+    struct dkim_keys *lookups = dkim_keys_new(a, &z->dns, 0, 1);
+    struct dkim_lookup *k = dkim_keys_start(lookups, &one);
+    assert_ptr_equal(dkim_keys_start(lookups, &one), k);
+    assert_null(dkim_keys_start(lookups, &two));
+    ROW_INT("asked", z->asked, 1);
+    ROW_INT("2048 asked for", dkim_keys_get(lookups, k, &one, 2048, &key, &reason), AUTH_NONE);
+    ROW_INT("bits", key.bits, 2048);
+    ROW_INT("2049 asked for", dkim_keys_get(lookups, k, &one, 2049, &key, &reason), AUTH_PERMERROR);
+    ROW_STR("reason", str_of(reason), STR("RSA key shorter than this site accepts"));
+    ROW_INT("open", z->open, 0);
+    lookups = dkim_keys_new(a, &z->dns, 0, 1);
+    dkim_keys_start(lookups, &two);
+    dkim_keys_drop(lookups);
+    dkim_keys_drop(lookups);
+    ROW_INT("open after the drop", z->open, 0);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_tag_has_its_rule),
-        cmocka_unit_test(flags_are_told),
-        cmocka_unit_test(the_length_of_p_is_limited),
-        cmocka_unit_test(our_records_are_read_again),
+        cmocka_unit_test(every_tag_has_its_rule),         cmocka_unit_test(flags_are_told),
+        cmocka_unit_test(the_length_of_p_is_limited),     cmocka_unit_test(our_records_are_read_again),
+        cmocka_unit_test(lookups_are_shared_and_counted),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

@@ -238,6 +238,7 @@ static void parameters_that_are_refused(void **state)
         { "U-label", { .domain = STR("b\xc3\xbc.example") }, "the domain to sign for is no domain name" },
         { "empty domain", { .domain = STR("") }, "the domain to sign for is no domain name" },
         { "selector", { .domain = STR("a.b"), .selector = STR("s s") }, "the selector is not valid" },
+        /* DK-87 */
         { "identity elsewhere",
           { .domain = STR("a.b"), .selector = STR("s"), .identity = STR("x@b") },
           "the identity is not within the domain" },

@@ -207,7 +207,6 @@ static void no_flipped_bit_passes(void **state)
     }
 }
 
-/* DK-21 to DK-28 */
 static void keys_in_the_dns(void **state)
 {
     (void)state;
@@ -228,6 +227,7 @@ static void keys_in_the_dns(void **state)
         { "revoked", { STR("v=DKIM1; k=rsa; p=") }, "permerror: key revoked" },
         { "another key", { other }, "fail: signature did not verify" },
         { "another type", { ed }, "permerror: key is of another type than the signature" },
+        /* DK-27 */
         { "512 bits", { weak }, "permerror: RSA key shorter than 1024 bits" },
         { "not for sha256", { str_printf(a, "h=sha1; %.*s", STR_FMT(p)) }, "permerror: key is not for sha256" },
         { "not for mail", { str_printf(a, "s=tlsrpt; %.*s", STR_FMT(p)) }, "permerror: key is not for mail" },
@@ -260,6 +260,7 @@ static void keys_in_the_dns(void **state)
     arena_free(a);
 }
 
+/* DK-21 */
 static void names_without_an_answer(void **state)
 {
     (void)state;
@@ -464,7 +465,7 @@ static void several_signatures(void **state)
     arena_free(a);
 }
 
-/* RFC 6008 4 */
+/* RFC 6008 4, AR-8 */
 static void b_is_as_long_as_it_takes(void **state)
 {
     (void)state;

@@ -32,7 +32,7 @@ static const struct row rows[] = {
     /* D-41, D-44, D-53: no sp: p */
     { "2", MAIL, { { EX, "p=reject" } }, "mail.example.com example.com com", EX, EX, "p reject/reject" },
     { "3", MAIL, { { EX, "p=reject; sp=quarantine" } }, "mail.example.com example.com com", EX, EX, "sp quarantine/quarantine" },
-    /* D-60 to D-62: np for a name that does not exist only */
+    /* D-60, D-62: np for a name that does not exist only */
     { "4",
       "nx.example.com",
       { { EX, "p=reject; sp=quarantine; np=none" } },
@@ -40,6 +40,7 @@ static const struct row rows[] = {
       EX,
       EX,
       "np none/none" },
+    /* D-61: no data is a name */
     { "5",
       "mx.example.com",
       { { EX, "p=reject; sp=quarantine; np=none" }, { "mx.example.com", "@" } },
@@ -87,7 +88,6 @@ static const struct row rows[] = {
       "nosuch.example",
       "example",
       "np reject/reject" },
-    /* D-52: the organizational domain's record goes before the public suffix's */
     { "14",
       GIANT,
       { { GIANT, "p=quarantine" }, { BANK, "p=reject; psd=y" } },
@@ -113,7 +113,7 @@ static const struct row rows[] = {
       "p reject/reject" },
     { "18", MAIL, { { MAIL, "p=reject; psd=n" }, { EX, "p=none" } }, "mail.example.com", MAIL, MAIL, "p reject/reject" },
     { "19", MAIL, { { MAIL, "p=reject" } }, "mail.example.com || example.com com", MAIL, MAIL, "p reject/reject" },
-    /* D-40: 8 queries at most */
+    /* D-40: 8 queries at most; D-141: nothing found, and no list of public suffixes to ask */
     { "20",
       "a.b.c.d.e.f.g.h.i.j.mail.example.com",
       { { "other.example", "p=none" } },
@@ -145,7 +145,7 @@ static const struct row rows[] = {
       EX,
       EX,
       "p quarantine/quarantine" },
-    /* D-55, D-80 */
+    /* D-80 */
     { "24",
       "u.t.s.r.q.p.o.n.bank.example",
       { { BANK, "p=reject; psd=y" } },
@@ -161,6 +161,22 @@ static const struct row rows[] = {
       "h.g.f.e.d.c.b.a",
       "g.f.e.d.c.b.a",
       "p reject/reject" },
+    /* D-52: the organizational domain's record goes before the public suffix's */
+    { "a registrant with a record, below a public suffix",
+      "mail.giant.bank.example",
+      { { GIANT, "p=quarantine" }, { BANK, "p=reject; psd=y" } },
+      "mail.giant.bank.example giant.bank.example bank.example",
+      GIANT,
+      GIANT,
+      "p quarantine/quarantine" },
+    /* D-55: psd=y one label above the Author Domain */
+    { "a public suffix right above",
+      GIANT,
+      { { BANK, "p=reject; sp=quarantine; psd=y" } },
+      "giant.bank.example bank.example",
+      GIANT,
+      BANK,
+      "sp quarantine/quarantine" },
     /* D-13 */
     { "25",
       MAIL,
@@ -179,12 +195,15 @@ static const struct row rows[] = {
       "p quarantine/quarantine" },
     { "27", EX, { { EX, "=v=spf1 -all" }, { EX, "p=reject" } }, "example.com || com", EX, EX, "p reject/reject" },
     { "28", EX, { { EX, "=v=dmarc1; p=reject" } }, "example.com com", EX, NULL, NO_RECORD },
-    /* D-31 to D-36 */
+    /* D-30, D-31 */
     { "29", EX, { { EX, "rua=mailto:d@example.com" } }, "example.com || com", EX, EX, "p none/none" },
+    /* D-31, D-35: no use, and the search does not go on */
     { "30", MAIL, { { MAIL, "adkim=s" }, { EX, "p=reject" } }, "mail.example.com", NULL, MAIL, NO_USE },
+    /* D-32 */
     { "31", EX, { { EX, "p=reject; sp=bogus; rua=mailto:d@example.com" } }, "example.com || com", EX, EX, "p none/none" },
     { "32", EX, { { EX, "p=reject; np=" } }, "example.com", NULL, EX, NO_USE },
     { "32, above the Author Domain", MAIL, { { EX, "p=bogus" } }, "mail.example.com example.com com", EX, EX, NO_USE },
+    /* D-36 */
     { "a record of no use ends a walk by its psd",
       "a.mail.example.com",
       { { MAIL, "psd=n" }, { EX, "p=reject" } },

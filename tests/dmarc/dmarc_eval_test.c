@@ -21,7 +21,7 @@ struct row {
 };
 
 static const struct row rows[] = {
-    /* The alignment table: D-90 to D-97 */
+    /* The alignment table. D-91: relaxed and strict */
     { "parent of the Author Domain", MAIL, { { EX, "p=none" } }, NULL, "example.com=pass", "pass: DKIM is aligned" },
     { "below the Author Domain", EX, { { EX, "p=none" } }, NULL, "mail.example.com=pass", "pass: DKIM is aligned" },
     { "siblings", "news.example.com", { { EX, "p=none" } }, NULL, "mail.example.com=pass", "pass: DKIM is aligned" },
@@ -38,6 +38,14 @@ static const struct row rows[] = {
       NULL,
       "example.net=pass",
       NOT_ALIGNED " -> reject" },
+    /* D-94: nothing is asked for a name beside the organizational domain */
+    { "another organization, its walk would fail",
+      EX,
+      { { EX, "p=reject" }, { "example.net", "SERVFAIL" } },
+      NULL,
+      "example.net=pass",
+      NOT_ALIGNED " -> reject" },
+    /* D-141, D-142: with a list of public suffixes it would pass */
     { "record below the identifier only", MAIL, { { MAIL, "p=reject" } }, NULL, "example.com=pass", NOT_ALIGNED " -> reject" },
     { "psd=n at the Author Domain",
       MAIL,
@@ -69,6 +77,7 @@ static const struct row rows[] = {
       "pass: DKIM is aligned" },
     /* D-90 */
     { "softfail is no pass", EX, { { EX, "p=reject" } }, "example.com=softfail", "example.com=fail", NOT_ALIGNED " -> reject" },
+    /* D-98 */
     { "policy is no pass",
       EX,
       { { EX, "p=quarantine" } },
@@ -182,6 +191,7 @@ static const struct row rows[] = {
       NULL,
       "mail.example.com=pass",
       MAYBE },
+    /* D-93 */
     { "strict, differs, its walk would fail",
       EX,
       { { EX, "p=reject; adkim=s" }, { MAIL, "SERVFAIL" } },
@@ -269,6 +279,7 @@ struct from_row {
 /* D-111, D-113, D-119, row 41 */
 static const struct from_row from_rows[] = {
     { "none", { .status = AUTHOR_NONE }, AUTH_NONE, "there is no author domain" },
+    /* D-114 */
     { "several", { .status = AUTHOR_SEVERAL, .domain = STR(EX) }, AUTH_PERMERROR, "the From field names several domains" },
     { "repeated", { .status = AUTHOR_REPEATED, .domain = STR(EX) }, AUTH_PERMERROR, "there are several From fields" },
     { "malformed", { .status = AUTHOR_MALFORMED }, AUTH_PERMERROR, "the From field cannot be read" },
@@ -294,6 +305,7 @@ static void without_one_author_domain_nothing_is_evaluated(void **state)
             ROW_STR(from_rows[i].name, r.from_domain, STR_NONE);
             ROW_INT(from_rows[i].name, r.has_policy || r.spf_aligned || r.dkim_aligned || r.walk != NULL, false);
             ROW_INT(from_rows[i].name, zone->open, 0);
+            ROW_INT(from_rows[i].name, zone->txt, guessed ? 2 : 0);
         }
         dns_free(&zone->dns);
         arena_free(a);

@@ -80,7 +80,7 @@ static const struct row rows[] = {
     { "bad np, rua", "v=DMARC1; p=reject; sp=reject; np=x; rua=mailto:d@example.com", "~none/none/none rua=mailto:d@example.com",
       "the value of np is not valid" },
     { "bad sp, bad rua", "v=DMARC1; p=reject; sp=bogus; rua=nobody", "!none/none/none", "the value of sp is not valid" },
-    /* D-34, 4.7 rua: what no report can be sent to is ignored, so it is no valid rua */
+    /* 4.7 rua: what no report can be sent to is ignored, so it is no valid rua */
     { "rua of another scheme", "v=DMARC1; p=x; rua=https://example.com/r?a=b#c", "!none/none/none", "the value of p is not valid" },
     { "one of them is good", "v=DMARC1; p=x; rua=https://example.com/r,MAILTO:d@example.com?subject=x",
       "~none/none/none rua=https://example.com/r,MAILTO:d@example.com?subject=x", "the value of p is not valid" },

@@ -48,6 +48,7 @@ static const struct kept_row kept_rows[] = {
     { "a failure", &servfail, LIMIT_DNS_FAILURE },
 };
 
+/* DK-29 */
 static void answers_are_kept_for_their_time(void **state)
 {
     (void)state;

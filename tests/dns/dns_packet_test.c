@@ -451,6 +451,7 @@ static const struct packet_row packet_rows[] = {
     { "513 records", DNS_A, too_many_records, DNS_REPLY_TAKEN, DNS_TEMPFAIL, "", 0, "too many records" },
     { "75 kB of names", DNS_PTR, too_many_bytes, DNS_REPLY_TAKEN, DNS_TEMPFAIL, "", 0, "too many records" },
     /* N10 */
+    /* D-14 */
     { "an alias", DNS_TXT, alias, DNS_REPLY_TAKEN, DNS_OK, "end|", 60, NULL },
     { "an alias asked for itself", DNS_CNAME, alias, DNS_REPLY_TAKEN, DNS_OK, "b.example|", 60, NULL },
     { "an alias to nothing", DNS_TXT, alias_to_nothing, DNS_REPLY_TAKEN, DNS_NXDOMAIN, "", 60, NULL },
@@ -523,7 +524,7 @@ static void replies_are_read_or_refused(void **state)
     free(w);
 }
 
-/* N09 */
+/* N09, D-11, DK-20, SP-13 */
 static void bytes_of_strings_are_joined_as_they_are(void **state)
 {
     struct arena *a = arena_new();

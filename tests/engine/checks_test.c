@@ -19,6 +19,47 @@ static void a_silent_dns_is_temperror(void **state)
     arena_free(a);
 }
 
+/* Which identity counts for DMARC. */
+static void only_mail_from_is_an_identifier(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *helo, *from, *field;
+        enum auth_code spf, helo_spf, dmarc;
+    } rows[] = {
+        /* SP-6: both are checked; D-2: a pass of HELO is none of MAIL FROM */
+        { "HELO alone", "good.example", "<a@fail.example>", "From: a@good.example", AUTH_FAIL, AUTH_PASS, AUTH_FAIL },
+        { "both, HELO aligned", "good.example", "<a@other.example>", "From: a@good.example", AUTH_PASS, AUTH_PASS, AUTH_FAIL },
+        { "both, MAIL FROM aligned", "other.example", "<a@good.example>", "From: a@good.example", AUTH_PASS, AUTH_PASS, AUTH_PASS },
+        { "HELO fails", "fail.example", "<a@good.example>", "From: a@good.example", AUTH_PASS, AUTH_FAIL, AUTH_PASS },
+        /* SP-3 */
+        { "null sender", "good.example", "<>", "From: a@good.example", AUTH_PASS, AUTH_PASS, AUTH_PASS },
+        /* D-1 */
+        { "case and final dot", "other.example", "<a@GOOD.Example.>", "From: a@gOOD.eXAMPLE", AUTH_PASS, AUTH_PASS, AUTH_PASS },
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        const char *error = NULL;
+        const struct json *zone =
+            js_read(a,
+                    STR("{\"good.example\":{\"TXT\":[\"v=spf1 +all\"]},\"other.example\":{\"TXT\":[\"v=spf1 +all\"]},"
+                        "\"fail.example\":{\"TXT\":[\"v=spf1 -all\"]},\"_dmarc.good.example\":{\"TXT\":[\"v=DMARC1; p=reject\"]}}"),
+                    &error);
+        struct env *e = env_new(test_conf(a, ""), dns_snapshot_of_json(zone, &error), 0, &error);
+        struct conn *c = test_conn(e, "192.0.2.1");
+        struct msg *m;
+        conn_helo(c, str_of(rows[i].helo));
+        const struct outcome *o = test_message(c, rows[i].from, false, FIELDS(rows[i].field), &m);
+        ROW_INT(rows[i].name, o->spf.code, rows[i].spf);
+        ROW_INT(rows[i].name, o->helo.code, rows[i].helo_spf);
+        ROW_INT(rows[i].name, o->dmarc.code, rows[i].dmarc);
+        msg_free(m);
+        conn_free(c);
+        env_free(e);
+        arena_free(a);
+    }
+}
+
 /* All questions of one message, whatever its sender publishes. */
 static void the_dns_questions_of_a_message_are_bounded(void **state)
 {
@@ -65,6 +106,7 @@ static void the_dns_questions_of_a_message_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(a_silent_dns_is_temperror),
+                                        cmocka_unit_test(only_mail_from_is_an_identifier),
                                         cmocka_unit_test(the_dns_questions_of_a_message_are_bounded) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,10 +16,11 @@ static void forged_fields_go_highest_first(void **state)
     const struct outcome *o =
         judged(c,
                FIELDS("Authentication-Results: mx.test; dmarc=pass", "From: a@good.example",
+                      "ARC-Authentication-Results: i=1; mx.test; dmarc=pass", "DKIM-Signature: v=1; d=x.example",
                       "AUTHENTICATION-RESULTS: foreign.example; spf=pass", "Authentication-Results: old.test; none",
                       "authentication-results: (c) \"MX.Test\" 1; none", "X-Authentication-Results: mx.test; none"),
                &m);
-    static const unsigned want[] = { 4, 3, 1 }; /* AR-20, AR-26, AR-27 */
+    static const unsigned want[] = { 4, 3, 1 }; /* AR-20, AR-26, AR-27; AR-25, DK-89: other fields stay */
     assert_int_equal(o->n_edits, 4);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(o->edits[i].op, EDIT_DELETE);
@@ -58,7 +59,7 @@ static void none_survives_among_thousands(void **state)
     arena_free(a);
 }
 
-/* The field we write reads back with what was decided: AR-1 to AR-5, AR-8, D-121. */
+/* The field we write reads back with what was decided, and is one of its own: AR-2, AR-4, AR-5, AR-8, D-121. */
 static void our_field_says_what_was_found(void **state)
 {
     (void)state;
@@ -71,7 +72,9 @@ static void our_field_says_what_was_found(void **state)
         c, FIELDS("From: a@good.example", "DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=y; h=from; bh=AAAA; b=BBBB"), &m);
     assert_true(authres_parse(a, o->edits[0].value, &r));
     ROW_STR("id", r.authserv_id, STR("mx.test"));
-    static const char *const want[][2] = { { "dmarc", "pass" }, { "spf", "pass" }, { "spf", "none" }, { "dkim", "neutral" } };
+    static const char *const want[][2] = {
+        { "dmarc", "pass" }, { "spf", "pass" }, { "spf", "none" }, { "arc", "none" }, { "dkim", "neutral" }
+    };
     assert_int_equal(r.n_results, ROWS(want));
     for (size_t i = 0; i < ROWS(want); i++) {
         ROW_STR("method", r.results[i].method, str_of(want[i][0]));
@@ -81,6 +84,38 @@ static void our_field_says_what_was_found(void **state)
     ROW_STR("header.from", r.results[0].props[1].value, STR("good.example"));
     ROW_STR("smtp.mailfrom", r.results[1].props[0].value, STR("good.example"));
     ROW_STR("smtp.helo", r.results[2].props[0].value, STR("mx.good.example"));
+    static const char *const tags[][2] = { { "d", "x.example" }, { "s", "y" }, { "a", "rsa-sha256" }, { "b", "BBBB" } };
+    assert_int_equal(r.results[r.n_results - 1].n_props, ROWS(tags));
+    for (size_t i = 0; i < ROWS(tags); i++) {
+        ROW_STR("ptype", r.results[r.n_results - 1].props[i].ptype, STR("header"));
+        ROW_STR("tag", r.results[r.n_results - 1].props[i].property, str_of(tags[i][0]));
+        ROW_STR(tags[i][0], r.results[r.n_results - 1].props[i].value, str_of(tags[i][1]));
+    }
+    assert_int_equal(o->n_edits, 1);
+    assert_int_equal(o->edits[0].op, EDIT_INSERT);
+    msg_free(m);
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
+/* AR-7: what others say has no say. */
+static void foreign_results_are_not_believed(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct msg *m;
+    const struct outcome *o = test_message(
+        c, "<a@shop.example>", false,
+        FIELDS("Authentication-Results: mx.test; dmarc=pass header.from=shop.example", "From: a@shop.example",
+               "Authentication-Results: foreign.example; spf=pass smtp.mailfrom=shop.example; dkim=pass header.d=shop.example"),
+        &m);
+    assert_int_equal(o->spf.code, AUTH_FAIL);
+    assert_int_equal(o->n_dkim, 0);
+    assert_int_equal(o->dmarc.code, AUTH_FAIL);
+    assert_int_equal(o->decision.action, ACTION_QUARANTINE);
     msg_free(m);
     conn_free(c);
     env_free(e);
@@ -97,9 +132,9 @@ static void a_null_sender_is_reported_as_helo(void **state)
     struct authres r;
     conn_helo(c, STR("good.example"));
     const struct outcome *o = test_message(c, "<>", false, FIELDS("From: a@good.example"), &m);
-    assert_int_equal(o->dmarc.code, AUTH_PASS); /* D-2: the MAIL FROM identity of a null path is HELO's */
+    assert_int_equal(o->dmarc.code, AUTH_PASS); /* SP-3: the MAIL FROM identity of a null path is HELO's */
     assert_true(authres_parse(a, o->edits[0].value, &r));
-    assert_int_equal(r.n_results, 3);
+    assert_int_equal(r.n_results, 4);
     ROW_STR("helo", r.results[1].props[0].property, STR("helo"));
     ROW_STR("helo", r.results[1].props[0].value, STR("good.example"));
     msg_free(m);
@@ -111,9 +146,8 @@ static void a_null_sender_is_reported_as_helo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forged_fields_go_highest_first),
-        cmocka_unit_test(none_survives_among_thousands),
-        cmocka_unit_test(our_field_says_what_was_found),
+        cmocka_unit_test(forged_fields_go_highest_first),    cmocka_unit_test(none_survives_among_thousands),
+        cmocka_unit_test(our_field_says_what_was_found),     cmocka_unit_test(foreign_results_are_not_believed),
         cmocka_unit_test(a_null_sender_is_reported_as_helo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,9 @@ static void who_is_exempt(void **state)
             (rows[i].want != NULL && strcmp(rows[i].want, o->exempt_reason) != 0))
             fail_msg("row %zu: want %s, got %s", i, rows[i].want, o->exempt_reason);
         assert_int_equal(o->exempt, rows[i].want != NULL);
+        /* SP-5: our own senders are not held to SPF */
+        if (o->exempt)
+            assert_true(o->spf.code == AUTH_NONE && o->dmarc.code == AUTH_NONE && o->decision.action == ACTION_ACCEPT);
         msg_free(m);
         conn_free(c);
         env_free(e);

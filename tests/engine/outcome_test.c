@@ -15,9 +15,11 @@ static void decisions_and_options(void **state)
         { "hold", "", "<a@shop.example>", "From: a@shop.example", ACTION_QUARANTINE, true, 0 },
         { "label", "quarantine = \"label\"", "<a@shop.example>", "From: a@shop.example", ACTION_ACCEPT, false, 0 },
         { "temperror", "", "<a@good.example>", "From: a@slow.example", ACTION_ACCEPT, false, 0 },
+        /* D-129 */
         { "defer", "dmarc-temperror = \"tempfail\"", "<a@good.example>", "From: a@slow.example", ACTION_TEMPFAIL, false, 451 },
         { "forwarder", "trusted-forwarders = {\"192.0.2.1\"}", "<a@nowhere.example>", "From: a@good.example", ACTION_QUARANTINE,
           true, 0 },
+        /* D-114 */
         { "several", "", "<a@good.example>", "From: a@good.example, b@shop.example", ACTION_REJECT, false, 550 },
     };
     for (size_t i = 0; i < ROWS(rows); i++) {

@@ -8,12 +8,13 @@
 packages_build=(autoconf automake gcc make libc6-dev pkg-config libconfuse-dev libidn2-dev libjansson-dev libldns-dev
     libmilter-dev libssl-dev)
 packages_demo=(python3)
-packages_test=(clang libclang-rt-14-dev clang-format libcmocka-dev libspf2-dev m4 mandoc openssl python3 python3-dkim python3-nacl
-    libsasl2-modules libsasl2-modules-db)
+packages_test=(clang libclang-rt-14-dev clang-format libcmocka-dev libspf2-dev m4 mandoc openssl python3
+    python3-authres python3-dkim python3-nacl python3-spf libsasl2-modules libsasl2-modules-db)
 
 # What to unpack, a program that tells whether the machine has it installed ("-" to unpack always), by name.
 unpack_postfix=(/usr/lib/postfix/sbin/master postfix)
 unpack_unbound=(/usr/sbin/unbound unbound)
+unpack_opendkim=(/usr/sbin/opendkim opendkim)
 unpack_sendmail=(- sendmail-bin sendmail-cf sendmail-base sasl2-bin)
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

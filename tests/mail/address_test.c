@@ -99,7 +99,7 @@ static const struct {
     { "no domain in the angle", STR("<joe@>"), AUTHOR_MALFORMED, "", "" },
     { "dot as domain", STR("joe@."), AUTHOR_MALFORMED, "", "" },
 
-    /* D-111, D-112 */
+    /* D-1, D-111, D-112 */
     { "two mailboxes, one domain", STR("a@example.com, B <b@EXAMPLE.com.>"), AUTHOR_ONE, "example.com", "a@example.com" },
     { "two domains", STR("a@example.com, b@example.net"), AUTHOR_SEVERAL, "example.com", "a@example.com" },
     { "domain and its subdomain", STR("a@example.com, b@sub.example.com"), AUTHOR_SEVERAL, "example.com", "a@example.com" },

@@ -125,6 +125,17 @@ static const struct {
     bool want;
 } claims[] = {
     { "plain", STR(" mx.example.org; spf=pass"), true },
+    { "cut into letters", STR("m x . e x a m p l e . o r g; spf=pass"), true },
+    { "cut into letters by comments", STR("m(c)x(c).(c)e(c)x(c)a(c)m(c)p(c)l(c)e(c).(c)o(c)r(c)g; spf=pass"), true },
+    { "its U-label cut into pieces", STR("(c)b\xc3(c)\xbc(c)ch(c)er(c).example; spf=pass"), true },
+    { "its U-label cut before the first odd letter",
+      STR("b \xc3\xbc"
+          "cher.example 1;"),
+      true },
+    { "a foreign U-label", STR("m\xc3\xbcnchen.example 1; spf=pass"), false },
+    { "its rest cannot be read", STR("mx.exam(c)\"ple.org 1; spf=pass"), true },
+    { "its rest is escaped", STR("mx .example\\.org; spf=pass"), true },
+    { "only its beginning", STR("mx; spf=pass"), false },
     { "the other id",
       STR(" b\xc3\xbc"
           "cher.example; spf=pass"),
@@ -142,7 +153,7 @@ static const struct {
     { "final dot", STR("mx.example.org.; spf=pass"), true },
     { "final dots in quotes", STR("\"mx.example.org..\"; spf=pass"), true },
     { "version 1", STR("mx.example.org 1; spf=pass"), true },
-    { "version 2", STR("mx.example.org 2; spf=pass"), true }, /* AR-22 */
+    { "version 2", STR("mx.example.org 2; spf=pass"), true },
     { "version and comments", STR("mx.example.org (a) 1 (b); spf=pass"), true },
     { "odd version", STR("mx.example.org one; spf=pass"), true },
     { "A-label", STR("XN--bcher-kva.example; spf=pass"), true }, /* AR-11 */
@@ -194,7 +205,12 @@ static const struct {
     { "ours is the parent", STR("a.mx.example.org; spf=pass"), false },
     { "ours is the beginning", STR("mx.example.org.evil.example; spf=pass"), false },
     { "foreign, our id as second word", STR("other.example mx.example.org; spf=pass"), false },
-    { "foreign with version", STR("other.example 2; spf=pass"), false },
+    { "foreign with version 1", STR("other.example 1; spf=pass"), false },
+    { "foreign with version 01", STR("other.example (c) 01; spf=pass"), false },
+    /* AR-22 */
+    { "foreign with an unknown version", STR("other.example 2; spf=pass"), true },
+    { "foreign with an unknown version, and garbage", STR("other.example 2 (c) ; ;;"), true },
+    { "foreign with a huge version", STR("other.example 99999999999999999999999; none"), true },
 };
 
 static void a_field_claims_an_id_in_any_spelling(void **state)
@@ -225,6 +241,9 @@ static void our_own_id_may_be_spelled_in_any_way_too(void **state)
                                     "cher.example; none"),
                                 ids, 2));
     assert_false(authres_claims(a, STR("mx.example.org; none"), ids, 0));
+    /* What cannot be read behind a foreign beginning is still foreign, unless an id of ours is a U-label. */
+    assert_false(authres_claims(a, STR("mx.example.com \"; spf=pass"), ids, 2));
+    assert_true(authres_claims(a, STR("mx.example.com \"; spf=pass"), ids, 3));
     arena_free(a);
 }
 

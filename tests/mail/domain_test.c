@@ -13,6 +13,7 @@ static const struct {
     const char *name;
     struct str in, want;
 } normals[] = {
+    /* D-1 */
     { "lower case", STR("Mail.EXAMPLE.Com"), STR("mail.example.com") },
     { "final dot", STR("example.com."), STR("example.com") },
     { "one label", STR("localhost"), STR("localhost") },

@@ -217,7 +217,8 @@ static void every_rule_of_a_shipped_profile_is_reached(void **state)
     }
 }
 
-/* RFC 9989 7.2, SC-5: a refusal on account of DMARC names DMARC and the domain. RFC 7372 4, SC-1: 5.7.26 names the other checks. */
+/* RFC 9989 7.2, SC-5, D-128: a refusal on account of DMARC names DMARC and the domain. RFC 7372 4, SC-1: 5.7.26 names the other
+ * checks. */
 static void refusals_say_what_failed(void **state)
 {
     struct policy_facts facts = { .dmarc = AUTH_FAIL, .policy = DMARC_POLICY_REJECT, .from_domain = STR("author.example") };
@@ -250,6 +251,9 @@ static void profiles_keep_to_the_rfc(void **state)
     const struct policy_facts list = { .dmarc = AUTH_FAIL, .policy = DMARC_POLICY_REJECT, .list = true };
 
     (void)state;
+    /* D-124 */
+    policy_decide(shipped(a, "monitor"), &reject, a, &d);
+    assert_int_equal(d.action, ACTION_ACCEPT);
     policy_decide(shipped(a, "cautious"), &reject, a, &d);
     assert_int_equal(d.action, ACTION_QUARANTINE);
     policy_decide(shipped(a, "standard"), &list, a, &d);
@@ -261,6 +265,47 @@ static void profiles_keep_to_the_rfc(void **state)
         ROW_INT(profiles[i], d.action, ACTION_ACCEPT);
     }
     arena_free(a);
+}
+
+static void expect_the_same(const char *profile, const struct policy *p, struct policy_facts f)
+{
+    struct arena *a = arena_new();
+    struct policy_decision unsigned_mail, d;
+
+    f.dkim = f.spf = AUTH_NONE;
+    policy_decide(p, &f, a, &unsigned_mail);
+    for (const struct name_code *dkim = auth_code_names; dkim->name != NULL; dkim++) {
+        for (const struct name_code *spf = auth_code_names; spf->name != NULL; spf++) {
+            f.dkim = (enum auth_code)dkim->code;
+            f.spf = (enum auth_code)spf->code;
+            policy_decide(p, &f, a, &d);
+            ROW_INT(profile, d.action, unsigned_mail.action);
+        }
+    }
+    ROW_INT(profile, d.action == ACTION_TEMPFAIL && !(f.dmarc == AUTH_TEMPERROR && f.tempfail_wanted), false);
+    ROW_INT(profile, d.action == ACTION_REJECT && f.dmarc != AUTH_FAIL, false);
+    arena_free(a);
+}
+
+/* DK-14, DK-64: a bad signature counts as none, and alone it refuses nothing; D-130: nor does SPF. SC-4, DK-63: only silence of the
+ * DNS defers, and it refuses nothing. */
+static void signatures_and_spf_alone_change_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(profiles); i++) {
+        struct arena *a = arena_new();
+        const struct policy *p = shipped(a, profiles[i]);
+
+        for (const struct name_code *dmarc = auth_code_names; dmarc->name != NULL; dmarc++) {
+            for (unsigned k = 0; k < 6; k++) {
+                struct policy_facts f = { .dmarc = (enum auth_code)dmarc->code, .tempfail_wanted = k % 2 != 0 };
+
+                f.policy = f.dmarc == AUTH_FAIL ? (enum dmarc_policy)(k / 2) : DMARC_POLICY_NONE;
+                expect_the_same(profiles[i], p, f);
+            }
+        }
+        arena_free(a);
+    }
 }
 
 /* Mail without any author domain is refused by strict alone. */
@@ -286,6 +331,7 @@ int main(void)
         cmocka_unit_test(every_rule_of_a_shipped_profile_is_reached),
         cmocka_unit_test(refusals_say_what_failed),
         cmocka_unit_test(profiles_keep_to_the_rfc),
+        cmocka_unit_test(signatures_and_spf_alone_change_nothing),
         cmocka_unit_test(only_strict_wants_an_author_domain),
     };
 

@@ -21,6 +21,7 @@ struct row {
 
 static const struct row rows[] = {
     { "nothing matches but the last", { .dmarc = AUTH_PASS }, "rest accept 0 " },
+    /* D-123: a pass binds nobody */
     { "a value", { .dmarc = AUTH_PASS, .spf = AUTH_SOFTFAIL }, "equal quarantine 0 " },
     { "the first rule wins", { .spf = AUTH_SOFTFAIL, .helo = AUTH_FAIL, .dkim = AUTH_FAIL }, "equal quarantine 0 " },
     { "all conditions, one not met", { .dmarc = AUTH_PASS, .helo = AUTH_FAIL }, "rest accept 0 " },
@@ -43,6 +44,7 @@ static const struct row rows[] = {
     { "no domain",
       { .dmarc = AUTH_FAIL, .policy = DMARC_POLICY_REJECT },
       "asked reject 550 5.7.1 100% of (unknown) and (unknown)." },
+    /* SC-13 */
     { "from", { .from = AUTHOR_SEVERAL, .from_domain = STR("a.example") }, "from reject 553 5.6.0 From" },
     { "option off", { .dmarc = AUTH_TEMPERROR }, "rest accept 0 " },
     { "option on", { .dmarc = AUTH_TEMPERROR, .tempfail_wanted = true }, "later tempfail 451 4.4.3 Later" },

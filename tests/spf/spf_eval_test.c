@@ -75,7 +75,7 @@ static const struct {
     { "no term", { IP, "h.example", "<a@empty.example>", 0 }, AUTH_NEUTRAL, "empty.example", "default", "no term" },
     { "no match", { IP, "h.example", "<a@default.example>", 0 }, AUTH_NEUTRAL, "default.example", "default", "no term" },
 
-    /* SP-10 to SP-14: the record */
+    /* SP-10, SP-12: the record */
     { "no record", { IP, "h.example", "<a@none.example>", 0 }, AUTH_NONE, "none.example", "", "no SPF record" },
     { "no TXT", { IP, "h.example", "<a@notxt.example>", 0 }, AUTH_NONE, "notxt.example", "", "no SPF record" },
     { "no domain", { IP, "h.example", "<a@gone.invalid>", 0 }, AUTH_NONE, "gone.invalid", "", "does not exist" },
@@ -83,6 +83,7 @@ static const struct {
     { "case of record", { IP, "h.example", "<a@upper.example>", 0 }, AUTH_FAIL, "upper.example", "-ALL", "forbids" },
     { "case of domain", { IP, "h.example", "<a@FAIL.Example.>", 0 }, AUTH_FAIL, "fail.example", "-all", "forbids" },
     { "two records", { IP, "h.example", "<a@two.example>", 0 }, AUTH_PERMERROR, "two.example", "", "several SPF records" },
+    /* SP-13 */
     { "strings are joined", { IP, "h.example", "<a@joined.example>", 0 }, AUTH_FAIL, "joined.example", "-all", "forbids" },
     { "without a space",
       { IP, "h.example", "<a@glued.example>", 0 },
@@ -91,11 +92,13 @@ static const struct {
       "ip4:192.0.2.1-all",
       "network" },
     { "alias", { IP, "h.example", "<a@alias.example>", 0 }, AUTH_FAIL, "alias.example", "-all", "forbids" },
+    /* SP-11 */
     { "time-out", { IP, "h.example", "<a@slow.example>", 0 }, AUTH_TEMPERROR, "slow.example", "", "time-out" },
     { "SERVFAIL", { IP, "h.example", "<a@broken.example>", 0 }, AUTH_TEMPERROR, "broken.example", "", "SERVFAIL" },
+    /* SP-14 */
     { "syntax", { IP, "h.example", "<a@syntax.example>", 0 }, AUTH_PERMERROR, "syntax.example", "foo:bar", "unknown mechanism" },
 
-    /* SP-2 to SP-4: identities */
+    /* SP-2: HELO */
     { "HELO", { IP, "helo.example", NULL, 0 }, AUTH_PASS, "helo.example", "exists:%{l}.%{o}.l.example", "permits" },
     { "HELO, case and dot", { IP, "HELO.Example.", NULL, 0 }, AUTH_PASS, "helo.example", "exists:%{l}.%{o}.l.example", "permits" },
     { "HELO, address literal", { IP, "[192.0.2.1]", NULL, 0 }, AUTH_NONE, "[192.0.2.1]", "", "HELO" },
@@ -115,12 +118,15 @@ static const struct {
       "xn--bcher-kva.example",
       "-all",
       "forbids" },
+    /* SP-3 */
     { "null sender", { IP, "helo.example", "<>", 0 }, AUTH_PASS, "helo.example", "exists:%{l}.%{o}.l.example", "permits" },
     { "null sender, no name", { IP, "localhost", "<>", 0 }, AUTH_NONE, "localhost", "", "HELO" },
+    /* SP-4 */
     { "no local part", { IP, "h.example", "<@post.example>", 0 }, AUTH_PASS, "post.example", "exists:%{s}.s.example", "permits" },
     { "sender, one label", { IP, "h.example", "<a@localhost>", 0 }, AUTH_NONE, "localhost", "", "MAIL FROM" },
     { "sender, address", { IP, "h.example", "<a@192.0.2.1>", 0 }, AUTH_NONE, "192.0.2.1", "", "MAIL FROM" },
     { "sender, address literal", { IP, "helo.example", "<a@[192.0.2.1]>", 0 }, AUTH_NONE, "[192.0.2.1]>", "", "MAIL FROM" },
+    /* SP-10 */
     { "sender, empty label", { IP, "helo.example", "a@b..example", 0 }, AUTH_NONE, "b..example", "", "MAIL FROM" },
     { "sender, empty domain", { IP, "helo.example", "a@", 0 }, AUTH_NONE, "", "", "MAIL FROM" },
     { "sender without domain", { IP, "helo.example", "<root>", 0 }, AUTH_NONE, "root", "", "MAIL FROM" },
@@ -175,6 +181,7 @@ static const struct {
       "inc-two.example",
       "include:two.example",
       "several" },
+    /* SP-21 */
     { "include, impossible name",
       { IP, "h.example", "<a@inc-bad.example>", 0 },
       AUTH_PERMERROR,
@@ -247,6 +254,7 @@ static const struct {
       "red-default.example",
       "default",
       "no term" },
+    /* SP-1: the domain changes, the sender does not */
     { "redirect changes d",
       { IP, "h.example", "<a@red-d.example>", 0 },
       AUTH_PASS,

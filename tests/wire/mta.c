@@ -21,7 +21,7 @@
 #define SESSIONS 8
 #define LINES    2000
 #define WORDS    16
-#define SLACK_KB 4096 /* memory may grow by this much and still be flat: stacks and arenas of the allocator */
+#define SLACK_KB 8192 /* memory may grow by this much and still be flat: stacks, arenas of the allocator, shadows of a sanitizer */
 
 struct mta {
     const char *dir;
