@@ -43,6 +43,8 @@ struct keydir;
  * belong to another user than root or us, or be writable by group or others. NULL with a reason in the arena, which names the
  * path. */
 struct keydir *keydir_open(struct arena *a, const char *dir, struct str domain, bool make, const char **reason);
+/* Keeps other changes out until the arena goes. False with a reason when another process is at it. */
+bool keydir_lock(struct keydir *k, struct arena *a, const char **reason) __attribute__((warn_unused_result));
 /* The domains DIR has directories for, sorted. False with a reason. */
 bool keydir_domains(struct arena *a, const char *dir, struct str **domains, size_t *n, const char **reason)
     __attribute__((warn_unused_result));

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,6 +163,14 @@ struct keydir *keydir_open(struct arena *a, const char *dir, struct str domain, 
     *k = (struct keydir){ .fd = fd, .path = path };
     arena_defer(a, close_keydir, k);
     return k;
+}
+
+bool keydir_lock(struct keydir *k, struct arena *a, const char **reason)
+{
+    if (flock(k->fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    *reason = say(a, k->path, errno == EWOULDBLOCK ? "another process is changing its keys" : strerror(errno));
+    return false;
 }
 
 /* ---- lists ---- */
