@@ -132,15 +132,14 @@ static int open_directory(struct arena *a, int at, const char *name, struct str 
 {
     struct stat st;
     const char *refusal = NULL;
-    if (make && mkdirat(at, name, DIRECTORY_MODE) == 0 && at != AT_FDCWD)
-        make = fsync(at) == 0;
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        refusal = errno == ENOTDIR ? "it is a symbolic link, or no directory" : strerror(errno);
-    else if (fstat(fd, &st) != 0)
+    bool made = make && mkdirat(at, name, DIRECTORY_MODE) == 0;
+    if (made && at != AT_FDCWD && fsync(at) != 0)
         refusal = strerror(errno);
-    else
-        refusal = directory_refusal(&st);
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (refusal == NULL && fd < 0)
+        refusal = errno == ENOTDIR ? "it is a symbolic link, or no directory" : strerror(errno);
+    else if (refusal == NULL)
+        refusal = fstat(fd, &st) == 0 ? directory_refusal(&st) : strerror(errno);
     if (refusal == NULL)
         return fd;
     *reason = say(a, path, refusal);

@@ -212,6 +212,38 @@ restore after-switch
 run 1 "an empty key file" rotate
 says err "20270220r.pem': it is empty"
 
+restore after-switch
+
+# ---- one file among many is refused with its path and the reason, the rest goes on ----
+# refused_file NAME TEXT: the file 20261122r.pem
+refused_file() {
+    run 1 "$1" "$program" key status --dir "$keys"
+    says out "20261122r._domainkey.good.example: signs not: $2"
+    says out "20270220r._domainkey.good.example: active"
+    run 1 "$1: rotate" rotate
+    says err "20261122r.pem': $2"
+    says_not out "a new key"
+    restore after-switch
+}
+chmod 644 "$keys/good.example/20261122r.pem"
+refused_file "a key others can read" "others have access to it"
+chmod 620 "$keys/good.example/20261122r.pem"
+refused_file "a key its group can write" "its group can write it"
+rm "$keys/good.example/20261122r.pem" && ln -s 20270220r.pem "$keys/good.example/20261122r.pem"
+refused_file "a link" "it is a symbolic link"
+rm "$keys/good.example/20261122r.pem" && mkfifo "$keys/good.example/20261122r.pem"
+refused_file "a FIFO" "it is not a regular file"
+head -c 400 "$work/after-switch/good.example/20261122r.pem" >"$keys/good.example/20261122r.pem"
+refused_file "a key cut short" "the key is damaged"
+openssl genrsa -out "$keys/good.example/20261122r.pem" 512 2>"$work/err"
+refused_file "a key of 512 bits" "RSA key shorter than 1024 bits"
+openssl genrsa -aes128 -passout pass:x -out "$keys/good.example/20261122r.pem" 2048 2>"$work/err"
+refused_file "an encrypted key" "the key is encrypted"
+
+# ---- one at a time ----
+run 1 "another one is at it" flock "$keys/good.example" "$program" key rotate good.example --dir "$keys" --dns "$work/dns.json"
+says err "another process is changing its keys"
+
 # ---- two types are two rotations ----
 restore after-switch
 now=$((1795305600 + 90 * day + 11000))
