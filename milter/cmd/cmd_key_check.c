@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "mailseal/arena.h"
 #include "mailseal/domain.h"
@@ -177,12 +178,12 @@ static void check_one(const struct request *r, struct run *run)
     privkey_free(k);
 }
 
-static void check_domain(const struct request *r, struct run *run, struct str domain)
+static void check_domain(struct run *run, const char *top, struct str domain)
 {
     const char *reason;
     struct keydir_key *keys = NULL;
     size_t n = 0;
-    struct keydir *dir = keydir_open(run->a, r->dir, domain, false, &reason);
+    struct keydir *dir = keydir_open(run->a, top, domain, false, &reason);
     if (dir == NULL || !keydir_list(dir, run->a, &keys, &n, &reason)) {
         run->good = false;
         cmd_fail(KEY_COMMAND, "%s", reason);
@@ -199,28 +200,34 @@ static void check_domain(const struct request *r, struct run *run, struct str do
     }
 }
 
-static void check_directory(const struct request *r, struct run *run)
+static void check_directory(struct run *run, const char *top)
 {
     const char *reason;
     struct str *domains;
     size_t n;
     if (run->only.n > 0) {
-        check_domain(r, run, run->only);
-    } else if (keydir_domains(run->a, r->dir, &domains, &n, &reason)) {
+        check_domain(run, top, run->only);
+    } else if (keydir_domains(run->a, top, &domains, &n, &reason)) {
         for (size_t i = 0; i < n; i++)
-            check_domain(r, run, domains[i]);
+            check_domain(run, top, domains[i]);
     } else {
         run->good = false;
         cmd_fail(KEY_COMMAND, "%s", reason);
     }
 }
 
+/* The sections and the key directory; keys of a key table are not looked through. */
 static void check_configured(const struct conf *c, struct run *run)
 {
+    struct stat st;
+    const char *name = str_cstr(run->a, str_printf(run->a, "%s/%.*s", c->key_directory, STR_FMT(run->only)));
     for (size_t i = 0; i < keyring_count(c->keyring); i++) {
         const struct sign_key *k = keyring_get(c->keyring, i);
         check_key(run, str_of(k->domain), str_of(k->selector), k->key, KEYDIR_ACTIVE);
     }
+    /* A domain that is asked for may have a section and no directory. */
+    if (c->key_directory[0] != '\0' && (run->only.n == 0 || stat(name, &st) == 0))
+        check_directory(run, c->key_directory);
 }
 
 static int check(const struct request *r, struct run *run, const struct conf *c)
@@ -233,7 +240,7 @@ static int check(const struct request *r, struct run *run, const struct conf *c)
     if (r->key != NULL)
         check_one(r, run);
     else if (r->dir != NULL)
-        check_directory(r, run);
+        check_directory(run, r->dir);
     else
         check_configured(c, run);
     key_servers_close(&run->servers);

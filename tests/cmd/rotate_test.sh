@@ -282,6 +282,12 @@ says out "several TXT records"
 echo '{ "20270220r._domainkey.good.example": { "TXT": ["v=DKIM1; p="] } }' >"$work/dns.json"
 run 1 "check, revoked" "$program" key check --dir "$keys" --dns "$work/dns.json" --json
 says out '"result": "revoked"'
+printf 'key-directory = "%s"\ndns-snapshot = "%s"\n' "$keys" "$work/dns.json" >"$work/conf"
+publish 20261122r 20270220r
+run 0 "check -c, the keys of its directory" "$program" key check -c "$work/conf"
+says out "20270220r._domainkey.good.example at $work/dns.json: ok"
+run 0 "check -c, a domain it has no key for" "$program" key check -c "$work/conf" other.example
+says out "no key to check"
 run 1 "check, a name server that is not there" "$program" key check --dir "$keys" --server 127.0.0.1:1
 says out "no answer from the DNS"
 run 1 "check, no such directory" "$program" key check --dir "$work/none"
