@@ -180,17 +180,17 @@ static void check_one(const struct request *r, struct run *run)
 
 static void check_domain(struct run *run, const char *top, struct str domain)
 {
+    struct arena *scratch = arena_new(); /* its end closes the directory: there may be many */
     const char *reason;
     struct keydir_key *keys = NULL;
     size_t n = 0;
-    struct keydir *dir = keydir_open(run->a, top, domain, false, &reason);
-    if (dir == NULL || !keydir_list(dir, run->a, &keys, &n, &reason)) {
+    struct keydir *dir = keydir_open(scratch, top, domain, false, &reason);
+    if (dir == NULL || !keydir_list(dir, scratch, &keys, &n, &reason)) {
         run->good = false;
         cmd_fail(KEY_COMMAND, "%s", reason);
-        return;
     }
     for (size_t i = 0; i < n; i++) {
-        const char *path = keydir_path(dir, run->a, keys[i].selector);
+        const char *path = keydir_path(dir, scratch, keys[i].selector);
         struct privkey *k = keys[i].reason == NULL ? privkey_read(run->a, path, &reason) : NULL;
         if (k != NULL)
             check_key(run, domain, keys[i].selector, k, keys[i].state.word);
@@ -198,6 +198,7 @@ static void check_domain(struct run *run, const char *top, struct str domain)
             refuse_key(run, domain, path, keys[i].reason != NULL ? keys[i].reason : reason);
         privkey_free(k);
     }
+    arena_free(scratch);
 }
 
 static void check_directory(struct run *run, const char *top)

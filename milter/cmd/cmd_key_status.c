@@ -83,16 +83,17 @@ static void add_key(struct json *keys, struct str domain, const struct keydir_ke
     js_add_bool(j, "switching", key->state.switching);
 }
 
-static bool show_domain(struct arena *a, const char *dir, struct str domain, struct json *out)
+static bool show_domain(const char *dir, struct str domain, struct json *out)
 {
+    struct arena *a = arena_new(); /* its end closes the directory: there may be many */
     const char *reason;
-    struct keydir_key *keys;
-    size_t n;
+    struct keydir_key *keys = NULL;
+    size_t n = 0;
     bool good = true;
     struct keydir *d = keydir_open(a, dir, domain, false, &reason);
     if (d == NULL || !keydir_list(d, a, &keys, &n, &reason)) {
         cmd_fail(KEY_COMMAND, "%s", reason);
-        return false;
+        good = false;
     }
     for (size_t i = 0; i < n; i++) {
         reason = NULL;
@@ -105,6 +106,7 @@ static bool show_domain(struct arena *a, const char *dir, struct str domain, str
         good = good && reason == NULL;
         privkey_free(k);
     }
+    arena_free(a);
     return good;
 }
 
@@ -121,7 +123,7 @@ static int show(const struct request *r, struct arena *a)
     struct json *root = r->json ? js_object(a) : NULL;
     struct json *out = root != NULL ? js_add_array(root, "keys") : NULL;
     for (size_t i = 0; i < n; i++)
-        good = show_domain(a, r->dir, domains[i], out) && good;
+        good = show_domain(r->dir, domains[i], out) && good;
     return root == NULL || js_write(stdout, root) ? key_finish(good) : cmd_fail(KEY_COMMAND, "cannot write to stdout");
 }
 
