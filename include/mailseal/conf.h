@@ -24,23 +24,54 @@ struct networks {
     size_t n;
 };
 
-/* One `sign` section: a key, and how to sign with it. */
+/* A key, and how to sign with it: of a `sign` section, of the key directory or of the tables. */
 struct sign_key {
     const char *domain, *selector, *key_file; /* domain in normal form */
-    struct privkey *key;
+    const char *identity;                     /* i=, or "" */
+    const struct key_secret *secret;          /* of a section: read with the configuration; else NULL, see keyring_secret() */
+    const struct privkey *key;                /* its private half */
     enum dkim_canon header_canon, body_canon;
-    struct strings headers; /* names to sign instead of the default list; n of 0: default */
+    struct strings headers; /* names to sign as the file has them, changes to the default list among them */
+    struct strings fields;  /* the names of `headers`; n of 0: the default list */
+    struct strings oversign_headers;
     bool oversign;
+    bool subdomains;      /* signs for authors below its domain too */
     int64_t expire_after; /* seconds; x= is t= plus this; 0: none */
 };
 
 struct keyring;
 
-/* Which keys sign for this From: domain (normal form): those of its own `sign` sections, in the file's order. Exact match only;
- * O(1). Fills out, which has room for LIMIT_SIGN_KEYS, and returns how many. */
-size_t keyring_find(const struct keyring *k, struct str domain, const struct sign_key **out);
+/* Which signatures are verified before they leave. RSA: those for which that costs little beside making them. */
+enum self_check { SELF_CHECK_NEVER, SELF_CHECK_RSA, SELF_CHECK_ALWAYS };
+
+/* Which keys sign for the author local@domain (domain in normal form). The first of these that has any: the sections of the domain
+ * and its directory of keys; those of its nearest parent that sign for subdomains; the signing table. No look at anything whose
+ * number grows with the tables. Fills out, which has room for LIMIT_SIGN_KEYS, with keys of the keyring or of the arena, and
+ * returns how many. Any thread. */
+size_t keyring_find(const struct keyring *k, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
+
+/* The `sign` sections, in the file's order. */
 size_t keyring_count(const struct keyring *k);
 const struct sign_key *keyring_get(const struct keyring *k, size_t i);
+
+/* Both halves of a key. */
+struct key_secret {
+    const struct privkey *key;
+    const struct pubkey *public;
+    struct str p; /* the public half as a key record has it */
+};
+/* Those of a key of keyring_find(): the file is read when it is first needed, and kept for the life of the configuration or until
+ * many others were needed since. Valid until the arena goes. NULL when the file was refused, which is logged when that is found
+ * out. Any thread. */
+const struct key_secret *keyring_secret(const struct keyring *k, struct arena *a, const struct sign_key *key);
+/* True at most once a minute for each key: it is time for another warning. */
+bool key_secret_may_warn(const struct key_secret *s, int64_t now);
+/* Reads every key of the directory and of the key table once, logs what is refused, and counts both. */
+void keyring_check(const struct keyring *k, size_t *good, size_t *refused);
+
+/* May this login use this author address (local@domain, any case)? Yes without a map. Postfix: smtpd_sender_login_maps. */
+struct login_map;
+bool login_map_allows(const struct login_map *m, struct str login, struct str local, struct str domain);
 
 struct conf {
     const char *path;           /* the file read, or "" for defaults alone */
@@ -66,8 +97,17 @@ struct conf {
     int64_t max_messages;       /* messages worked on at once; above: 451 */
     int64_t workers;            /* threads of the pool */
 
+    const char *key_directory;              /* key-directory; "" : none */
+    const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH" or "/PATH"; "" : none */
+    bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */
+    struct sign_key sign;                   /* how keys of the directory and the tables sign: sign-headers and the like */
+    const char *sender_login_map;           /* "" : none */
+    enum self_check sign_self_check;
+    bool require_published_key;
+
     struct policy *policy; /* the profile, read */
     struct keyring *keyring;
+    struct login_map *logins; /* or NULL */
     struct arena *arena;
     atomic_int refs;
 };

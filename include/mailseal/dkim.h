@@ -80,11 +80,17 @@ struct dkim_sign_params {
     enum dkim_canon header_canon, body_canon;
     const struct str *fields; /* h= as a list of names; NULL takes the default of RFC 6376 5.4.1 plus oversigning */
     size_t n_fields;
-    bool oversign;     /* with `fields`: exactly those names when false */
-    int64_t timestamp; /* t=; 0 leaves it out */
-    int64_t expires;   /* x=; 0 leaves it out */
-    bool length;       /* l= with the whole length; for tests and vectors only */
+    bool oversign;                /* with `fields`: exactly those names when false */
+    const struct str *oversigned; /* when there are any: exactly these names, present or not, are named once more than they occur */
+    size_t n_oversigned;
+    const struct pubkey *check; /* its other half: what was signed is verified before it is given out; NULL: it is not */
+    int64_t timestamp;          /* t=; 0 leaves it out */
+    int64_t expires;            /* x=; 0 leaves it out */
+    bool length;                /* l= with the whole length; for tests and vectors only */
 };
+
+/* The i-th name of the default list, or NULL behind its end. */
+const char *dkim_sign_default_field(size_t i);
 
 struct dkim_sign;
 /* Chooses the fields and asks for the body hash. NULL with a reason (a literal) when the message must not be signed: no From,

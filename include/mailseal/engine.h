@@ -55,6 +55,7 @@ struct outcome {
     const char *policy_name;
     bool held;               /* quarantine = hold and action is quarantine */
     size_t n_signatures;     /* put on the message */
+    unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */
     const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */
     struct edit *edits;      /* deletions from the highest index down, then insertions */
     size_t n_edits;

@@ -17,6 +17,8 @@ struct map *map_new(struct arena *a);
 void *map_set(struct map *m, struct str key, void *value);
 void *map_get(const struct map *m, struct str key);
 size_t map_count(const struct map *m);
+/* Calls fn for each entry, in no order; the map must not change meanwhile. */
+void map_each(const struct map *m, void (*fn)(void *ctx, struct str key, void *value), void *ctx);
 
 /* The seeded hash, for tables of other shapes. */
 uint64_t map_hash(struct str key);

@@ -15,7 +15,8 @@ static void help(void)
     puts("usage: mailseal config check [-c FILE]\n"
          "       mailseal config show [-c FILE]\n"
          "\n"
-         "  check   reads the configuration, its policy and its keys as the daemon would\n"
+         "  check   reads the configuration, its policy and its keys as the daemon would,\n"
+         "          and every key of the key directory and the key table\n"
          "  show    prints every option with its value, in the syntax of the file\n"
          "\n"
          "  -c, --config FILE  the configuration (default: the installed one)\n"
@@ -44,11 +45,14 @@ static int check(const char *path)
     struct conf *c = read_conf(path, 0);
     if (c == NULL)
         return 1;
-    size_t keys = keyring_count(c->keyring), rules = policy_count(c->policy);
+    size_t keys = keyring_count(c->keyring), rules = policy_count(c->policy), good, refused;
+    keyring_check(c->keyring, &good, &refused);
     printf("%s: ok, %zu sign section%s, policy %s (%zu rule%s)\n", c->path, keys, keys == 1 ? "" : "s", policy_name(c->policy),
            rules, rules == 1 ? "" : "s");
+    if (good + refused > 0)
+        printf("%s: key directory and key table: %zu key%s, %zu refused\n", c->path, good, good == 1 ? "" : "s", refused);
     conf_unref(c);
-    return finish();
+    return refused > 0 ? 1 : finish();
 }
 
 static int show(const char *path)

@@ -2,12 +2,96 @@
 #ifndef MAILSEAL_CMD_KEY_H
 #define MAILSEAL_CMD_KEY_H
 
+#include "mailseal/json.h"
+#include "mailseal/keydir.h"
+#include "mailseal/limits.h"
 #include "mailseal/cmd.h"
 
 /* A private key from a file; what is doubtful about the file is said on stderr. NULL after printing why. */
 struct privkey *cmd_read_key(const char *name, struct arena *a, const char *path);
 
-/* `mailseal key check` */
+/* ---- the verbs of `mailseal key` ---- */
+#define KEY_COMMAND "key"
+int cmd_key_new(int argc, char **argv);
 int cmd_key_check(int argc, char **argv);
+int cmd_key_rotate(int argc, char **argv);
+int cmd_key_status(int argc, char **argv);
+
+/* ---- key_make.c: new keys and their records ---- */
+struct key_spec {
+    enum key_type type;
+    unsigned bits;
+};
+/* rsa2048, rsa4096, ed25519. False after printing why. */
+bool key_spec_parse(const char *word, struct key_spec *out);
+/* A selector that says when the key was made and of which type it is, and that was never used in this directory (which may be
+ * NULL). */
+struct str key_dated_selector(struct arena *a, enum key_type type, const struct keydir *k);
+/* A new key in the directory, pending. NULL after printing why. */
+struct privkey *key_make(struct arena *a, struct keydir *k, struct str selector, struct key_spec spec);
+/* SELECTOR._domainkey.DOMAIN, without final dot. */
+struct str key_record_name(struct arena *a, struct str domain, struct str selector);
+/* The record to publish, for people and as members of a JSON object. */
+void key_print_record(struct arena *a, struct str domain, struct str selector, const struct privkey *k);
+void key_add_record(struct json *j, struct arena *a, struct str domain, struct str selector, const struct privkey *k);
+/* Flushes stdout; the exit code. */
+int key_finish(bool good);
+/* 2026-11-22T10:00:00Z */
+struct str key_time(struct arena *a, int64_t wall);
+
+/* ---- key_ask.c: whom to ask, and what they say of a key ---- */
+#define KEY_SERVERS_MAX 24
+
+/* What the options say about the DNS. */
+struct key_where {
+    const char *snapshot, *conf;
+    const char *servers[LIMIT_DNS_NAMESERVERS]; /* --server */
+    size_t n_servers;
+};
+struct key_server {
+    const char *label;
+    struct dns *dns;
+    bool authoritative; /* found by us: one that gives no answer is passed over */
+};
+struct key_servers {
+    struct key_server v[KEY_SERVERS_MAX];
+    size_t n, n_fixed; /* the first n_fixed are not of one domain */
+    bool discover;
+};
+/* Adds a --server. False after printing why. */
+bool key_where_add(struct key_where *w, const char *server);
+/* Those the options name; without any those of /etc/resolv.conf. conf may be NULL. False after printing why. */
+bool key_servers_open(struct key_servers *s, struct arena *a, const struct key_where *w, const struct conf *conf);
+/* Adds the name servers of the domain, in place of those of the domain before; not where --server or a snapshot was given. */
+void key_servers_of_domain(struct key_servers *s, struct arena *a, struct str domain);
+void key_servers_close(struct key_servers *s);
+/* Seconds resolvers may remember that a name of this domain did not exist. */
+int64_t key_servers_negative_ttl(const struct key_servers *s, struct arena *a, struct str domain);
+
+enum key_sight {
+    KEY_GOOD,    /* published, and it fits */
+    KEY_MISSING, /* not published */
+    KEY_REVOKED, /* published with an empty p= */
+    KEY_WRONG,   /* published, and it does not fit or cannot be used */
+    KEY_UNKNOWN  /* no answer */
+};
+extern const struct name_code key_sight_names[];
+
+struct key_finding {
+    const struct key_server *server;
+    enum key_sight sight;
+    const char *reason; /* NULL for KEY_GOOD */
+    const char *remark; /* what is worth knowing of a key that fits, or NULL */
+    size_t records;     /* TXT records at the name */
+    struct dkim_key published;
+};
+struct key_findings {
+    struct key_finding v[KEY_SERVERS_MAX];
+    size_t n;
+    bool everywhere; /* KEY_GOOD at every one, and there is one */
+    bool nowhere;    /* KEY_MISSING or KEY_REVOKED at every one, and there is one */
+};
+/* Asks all at once. Authoritative servers without an answer count for neither. */
+void key_ask(struct arena *a, const struct key_servers *s, struct str name, const struct privkey *k, struct key_findings *out);
 
 #endif

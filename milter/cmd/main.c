@@ -14,7 +14,7 @@ static const struct {
     { "spf", cmd_spf, "evaluate SPF for a client, HELO name and sender" },
     { "dmarc", cmd_dmarc, "show the DMARC policy of a domain, query by query" },
     { "sign", cmd_sign, "put a DKIM signature on a message" },
-    { "key", cmd_key, "make, show and check signing keys" },
+    { "key", cmd_key, "make, show, check and rotate signing keys" },
     { "config", cmd_config, "check or show the configuration" },
 };
 

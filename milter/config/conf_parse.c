@@ -61,24 +61,25 @@ static bool apply(struct parser *p, const struct conf_option *table, void *base,
     return true;
 }
 
-static bool has_from(struct strings fields)
+/* i= within d= (RFC 6376 3.5), and nothing in it that would need quoting. */
+static bool identity_fits(struct arena *a, const struct sign_key *key)
 {
-    for (size_t i = 0; i < fields.n; i++) {
-        if (str_ieq(str_of(fields.v[i]), STR("from")))
-            return true;
-    }
-    return fields.n == 0;
+    struct str local, domain, normal, i = str_of(key->identity);
+    return i.n == 0 || (str_rcut(i, '@', &local, &domain) && domain_normalise(a, domain, &normal) &&
+                        domain_is_under(normal, str_of(key->domain)));
 }
 
 /* What a section needs beyond its options, each for itself. NULL when nothing is wrong. */
-static const char *key_fault(const struct sign_key *key)
+static const char *key_fault(struct arena *a, struct sign_key *key)
 {
+    const char *reason;
     if (key->selector[0] == '\0')
         return "selector is missing";
     if (key->key_file[0] == '\0')
         return "key-file is missing";
-    /* RFC 6376 5.4: the From header field MUST be signed. */
-    return has_from(key->headers) ? NULL : "headers must name From";
+    if (!identity_fits(a, key))
+        return "identity is not within the domain";
+    return sign_key_expand(key, a, &reason) ? NULL : reason;
 }
 
 static bool add_section(struct parser *p, cfg_t *cfg, const struct conf_section *section)
@@ -92,7 +93,7 @@ static bool add_section(struct parser *p, cfg_t *cfg, const struct conf_section 
     key->domain = str_cstr(a, domain);
     if (!apply(p, sign_options, key, cfg, section))
         return false;
-    const char *reason = key_fault(key);
+    const char *reason = key_fault(a, key);
     if (reason != NULL || !keyring_add(p->conf->keyring, key, &reason))
         return conf_text_fail(p->text, section->line, "sign \"%.*s\": %s", STR_FMT(title), reason);
     return true;
@@ -109,14 +110,30 @@ static bool add_sections(struct parser *p, cfg_t *cfg)
     return true;
 }
 
+/* What the options of the directory and the tables need of each other. */
+static bool check_tables(struct parser *p)
+{
+    struct conf *c = p->conf;
+    const char *reason;
+    bool keys = c->key_table[0] != '\0', patterns = c->signing_table[0] != '\0';
+    if (keys != patterns)
+        return conf_text_fail(p->text, conf_section_line(&p->text->top, keys ? "key-table" : "signing-table"),
+                              "key-table and signing-table need each other");
+    c->sign.subdomains = c->sign_subdomains;
+    if (!sign_key_expand(&c->sign, c->arena, &reason))
+        return conf_text_fail(p->text, conf_section_line(&p->text->top, "sign-headers"), "sign-%s", reason);
+    return true;
+}
+
 bool conf_parse(struct conf *c, struct conf_text *t, const char *dir)
 {
     struct parser p = { c, t, dir };
     cfg_t *cfg = read_text(t);
     if (cfg == NULL)
         return false;
+    options_default(sign_options, &c->sign, c->arena);
     options_default(conf_options, c, c->arena);
-    bool ok = apply(&p, conf_options, c, cfg, &t->top) && add_sections(&p, cfg);
+    bool ok = apply(&p, conf_options, c, cfg, &t->top) && check_tables(&p) && add_sections(&p, cfg);
     cfg_free(cfg);
     return ok;
 }

@@ -1,5 +1,5 @@
 /*
- * conf_read.c - a configuration from its files: the text, then the policy and the keys it names.
+ * conf_read.c - a configuration from its files: the text, then the policy, the keys and the tables it names.
  *
  * Complete or not at all: an error anywhere frees everything that was read, and the caller goes on with what it had. Counting
  * references is the only thing threads do to a configuration at the same time.
@@ -37,23 +37,22 @@ static const char *policy_path(struct conf *c)
     return str_cstr(c->arena, str_printf(c->arena, "%s/%s.policy", dir != NULL ? dir : MAILSEAL_POLICYDIR, c->policy_name));
 }
 
-static void free_key(void *key)
-{
-    privkey_free(key);
-}
-
 static bool read_keys(struct conf *c, struct conf_text *t)
 {
     for (size_t i = 0; i < keyring_count(c->keyring); i++) {
         const struct sign_key *s = keyring_get(c->keyring, i);
         const char *reason;
-        struct privkey *key = privkey_read(c->arena, s->key_file, &reason);
+        const struct key_secret *key = key_secret_read(c->arena, s->key_file, &reason);
         if (key == NULL)
             return conf_text_fail(t, t->sections[i].line, "sign \"%s\": key-file '%s': %s", s->domain, s->key_file, reason);
-        arena_defer(c->arena, free_key, key);
         keyring_set_key(c->keyring, i, key);
     }
     return true;
+}
+
+static void free_key(void *key)
+{
+    privkey_free(key);
 }
 
 static bool read_seal_key(struct conf *c, struct conf_text *t)
@@ -69,6 +68,21 @@ static bool read_seal_key(struct conf *c, struct conf_text *t)
         return conf_text_fail(t, 0, "seal-key-file '%s': %s", c->seal_key_file, reason);
     arena_defer(c->arena, free_key, c->seal_key);
     return true;
+}
+
+/* Keys that stand in a section must be there; those of the directory and the tables are read when they are needed. */
+static bool read_sources(struct conf *c, struct conf_text *t)
+{
+    struct key_lookup *dir = NULL;
+    struct sign_table *table = NULL;
+    if (c->key_directory[0] != '\0')
+        dir = key_lookup_new(c->arena, c->key_directory, &c->sign);
+    if (c->key_table[0] != '\0' && (table = sign_table_read(c->arena, t->arena, c, &t->error)) == NULL)
+        return false;
+    keyring_set_sources(c->keyring, dir, table);
+    if (c->sender_login_map[0] != '\0')
+        c->logins = login_map_read(c->arena, t->arena, c->sender_login_map, &t->error);
+    return c->sender_login_map[0] == '\0' || c->logins != NULL;
 }
 
 /* The one place that asks for the host name. A name that is no authserv-id cannot be one by accident of a set-up: then it is
@@ -96,7 +110,7 @@ static bool read_conf(struct conf *c, struct conf_text *t, bool may_be_missing)
     if (c->authserv_id[0] == '\0')
         c->authserv_id = host_name(c->arena);
     c->policy = policy_read(c->arena, policy_path(c), &t->error);
-    return c->policy != NULL && read_keys(c, t) && read_seal_key(c, t);
+    return c->policy != NULL && read_keys(c, t) && read_sources(c, t) && read_seal_key(c, t);
 }
 
 /* ---- the door ---- */

@@ -104,7 +104,7 @@ void conf_manual(FILE *f)
     fputs(".Ss Sign sections\n"
           "A section\n"
           ".Cm sign Qq Ar domain\n"
-          "names a key that signs the mail of authors in exactly this domain.\n",
+          "names a key that signs the mail of authors in this domain.\n",
           f);
     fprintf(f, "A domain may have up to %d sections, each with another selector:\nevery one of them signs.\n", LIMIT_SIGN_KEYS);
     describe(f, sign_options);

@@ -17,13 +17,14 @@ enum option_type {
     OPTION_STRING,   /* const char * */
     OPTION_PATH,     /* const char *: made absolute from the directory of the configuration file; "" stays */
     OPTION_PROFILE,  /* const char *: a name, or with a slash a path as above */
+    OPTION_TABLE,    /* const char *: file:PATH, refile:PATH or PATH, the path made absolute as above */
     OPTION_DOMAIN,   /* const char *: labels in normal form (a selector is one or more labels, RFC 6376 3.1) */
     OPTION_BOOL,     /* bool, by one of `words` */
     OPTION_CHOICE,   /* int, by one of `words` */
     OPTION_UINT,     /* unsigned, min to max */
     OPTION_INT,      /* int64_t, min to max */
     OPTION_MODE,     /* int64_t in octal digits, min to max */
-    OPTION_CANON,    /* header_canon and body_canon of a struct sign_key */
+    OPTION_CANON,    /* header_canon and body_canon of a struct sign_key, by the offset of the first */
     OPTION_STRINGS,  /* struct strings, max values at most */
     OPTION_NETWORKS, /* struct networks, max values at most */
 };
@@ -65,9 +66,57 @@ void option_write(const struct conf_option *o, const void *base, struct buf *out
  * set; dir as above. False with t->error. */
 bool conf_parse(struct conf *c, struct conf_text *t, const char *dir) __attribute__((warn_unused_result));
 
-/* A keyring for at most max keys. Adding one with its domain and selector: false with a reason (a literal). */
+/* sign_fields.c: fills key->fields from key->headers. False with a reason (a literal). */
+bool sign_key_expand(struct sign_key *key, struct arena *a, const char **reason) __attribute__((warn_unused_result));
+
+/* A keyring for at most max sections. Adding one with its domain and selector: false with a reason (a literal). */
 struct keyring *keyring_new(struct arena *a, size_t max);
 bool keyring_add(struct keyring *k, struct sign_key *key, const char **reason) __attribute__((warn_unused_result));
-void keyring_set_key(struct keyring *k, size_t i, struct privkey *key);
+void keyring_set_key(struct keyring *k, size_t i, const struct key_secret *secret);
+/* What stands beside the sections; NULL: none. */
+struct key_lookup;
+struct sign_table;
+void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table);
+
+/* ---- key_store.c: keys read from files, a bounded number of them ---- */
+struct key_store;
+/* One read now, for the life of the arena. NULL with a reason in it. */
+const struct key_secret *key_secret_read(struct arena *a, const char *path, const char **reason);
+struct key_store *key_store_new(struct arena *a);
+const struct key_secret *key_store_take(struct key_store *s, struct arena *a, const char *path);
+
+/* ---- key_lookup.c: DIRECTORY/DOMAIN/SELECTOR.pem, looked at when a domain is first asked for ---- */
+struct key_lookup *key_lookup_new(struct arena *a, const char *path, const struct sign_key *how);
+/* As keyring_find(), for exactly this domain. */
+size_t key_lookup_find(struct key_lookup *d, struct str domain, const struct sign_key **out);
+/* Calls fn for each key of each domain that signs. */
+void key_lookup_each(struct key_lookup *d, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
+
+/* ---- table_file.c: text files of one entry a line ---- */
+#define TABLE_FILE_MAX ((size_t)256 * 1024 * 1024) /* bytes */
+struct table_file {
+    struct conf_text text; /* path and error */
+    struct str rest;
+    int line;       /* of the entry */
+    bool continues; /* the entry begins with white space */
+};
+/* Reads the file into the arena; errors go to scratch. False with file->text.error. */
+bool table_open(struct table_file *f, struct arena *a, struct arena *scratch, const char *path) __attribute__((warn_unused_result));
+/* The next entry without comment and white space around it; false at the end. */
+bool table_next(struct table_file *f, struct str *entry);
+/* The first word, and what follows it. */
+void table_cut(struct str entry, struct str *word, struct str *rest);
+
+/* ---- sign_table.c: OpenDKIM's KeyTable and SigningTable ---- */
+/* NULL with an error in scratch. */
+struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const struct conf *c, const char **error);
+/* As keyring_find(). */
+size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
+                       const struct sign_key **out);
+/* Calls fn for each key whose file does not depend on the author. */
+void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
+
+/* ---- login_map.c ---- */
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *path, const char **error);
 
 #endif

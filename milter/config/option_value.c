@@ -32,7 +32,8 @@ bool option_is_list(const struct conf_option *o)
 
 static bool is_text(const struct conf_option *o)
 {
-    return o->type == OPTION_STRING || o->type == OPTION_PATH || o->type == OPTION_PROFILE || o->type == OPTION_DOMAIN;
+    return o->type == OPTION_STRING || o->type == OPTION_PATH || o->type == OPTION_PROFILE || o->type == OPTION_TABLE ||
+           o->type == OPTION_DOMAIN;
 }
 
 /* ---- numbers and words ---- */
@@ -84,8 +85,11 @@ static bool set_word(const struct conf_option *o, void *at, struct arena *a, str
     return true;
 }
 
+_Static_assert(offsetof(struct sign_key, body_canon) == offsetof(struct sign_key, header_canon) + sizeof(enum dkim_canon),
+               "the canonicalizations are a pair");
+
 /* The words of c= (RFC 6376 3.5), but here both must be there. */
-static bool set_canon(struct sign_key *key, struct arena *a, struct str s, const char **reason)
+static bool set_canon(enum dkim_canon *at, struct arena *a, struct str s, const char **reason)
 {
     struct str header, body;
     bool two = str_cut(s, '/', &header, &body);
@@ -93,8 +97,8 @@ static bool set_canon(struct sign_key *key, struct arena *a, struct str s, const
     int body_canon = code_of(dkim_canon_names, body);
     if (!two || header_canon < 0 || body_canon < 0)
         return refuse(a, s, "is none of simple/simple, simple/relaxed, relaxed/simple, relaxed/relaxed", reason);
-    key->header_canon = (enum dkim_canon)header_canon;
-    key->body_canon = (enum dkim_canon)body_canon;
+    at[0] = (enum dkim_canon)header_canon;
+    at[1] = (enum dkim_canon)body_canon;
     return true;
 }
 
@@ -112,6 +116,17 @@ static const char *absolute(struct arena *a, const char *dir, const char *path)
     return out.p;
 }
 
+static const char *absolute_table(struct arena *a, const char *dir, struct str s)
+{
+    struct str kind, path;
+    if (!str_cut(s, ':', &kind, &path))
+        return absolute(a, dir, str_cstr(a, s));
+    struct buf out;
+    buf_init(&out, a, strlen(dir) + s.n + 2);
+    buf_printf(&out, "%.*s:%s", STR_FMT(kind), absolute(a, dir, str_cstr(a, path)));
+    return out.p;
+}
+
 static bool set_string(const struct conf_option *o, const char **at, struct arena *a, const char *dir, struct str s,
                        const char **reason)
 {
@@ -119,6 +134,10 @@ static bool set_string(const struct conf_option *o, const char **at, struct aren
     if (wrong != NULL)
         return refuse(a, s, wrong, reason);
     const char *text = str_cstr(a, s);
+    if (o->type == OPTION_TABLE) {
+        *at = absolute_table(a, dir, s);
+        return true;
+    }
     bool is_path = o->type == OPTION_PATH || (o->type == OPTION_PROFILE && strchr(text, '/') != NULL);
     *at = is_path ? absolute(a, dir, text) : text;
     return true;
@@ -175,7 +194,7 @@ bool option_set(const struct conf_option *o, void *base, struct arena *a, const 
     case OPTION_MODE:
         return set_number(o, at, a, s, reason);
     case OPTION_CANON:
-        return set_canon(base, a, s, reason);
+        return set_canon(at, a, s, reason);
     case OPTION_DOMAIN:
         return set_domain(at, a, s, reason);
     default:
@@ -249,7 +268,6 @@ static void write_list(const struct conf_option *o, const void *at, struct buf *
 void option_write(const struct conf_option *o, const void *base, struct buf *out)
 {
     const void *at = (const char *)base + o->offset;
-    const struct sign_key *key = base;
     switch (o->type) {
     case OPTION_BOOL:
         buf_printf(out, "\"%s\"", name_of(o->limits.words, *(const bool *)at));
@@ -267,8 +285,8 @@ void option_write(const struct conf_option *o, const void *base, struct buf *out
         buf_printf(out, "0%" PRIo64, *(const int64_t *)at);
         break;
     case OPTION_CANON:
-        buf_printf(out, "\"%s/%s\"", name_of(dkim_canon_names, (int)key->header_canon),
-                   name_of(dkim_canon_names, (int)key->body_canon));
+        buf_printf(out, "\"%s/%s\"", name_of(dkim_canon_names, (int)*(const enum dkim_canon *)at),
+                   name_of(dkim_canon_names, (int)((const enum dkim_canon *)at)[1]));
         break;
     case OPTION_STRINGS:
     case OPTION_NETWORKS:

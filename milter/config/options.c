@@ -99,6 +99,28 @@ static const char *check_account(struct str value)
     return has_only(value, "-_.") ? NULL : "is no account name";
 }
 
+/* A file of OpenDKIM's; its other kinds of tables are none. */
+static const char *check_table(struct str value)
+{
+    static const char wanted[] = "is no table (file:PATH, refile:PATH or PATH)";
+    struct str kind, path;
+    if (str_istarts(value, STR("/")) || !str_cut(value, ':', &kind, &path))
+        path = value;
+    else if (!str_eq(kind, STR("file")) && !str_eq(kind, STR("refile")))
+        return wanted;
+    return path.n > 0 || value.n == 0 ? check_path(path) : wanted;
+}
+
+/* Whether it lies within the domain is known when the section is complete. */
+static const char *check_identity(struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] <= ' ' || value.p[i] > '~' || strchr(";=", value.p[i]) != NULL)
+            return "is no identity (@DOMAIN or USER@DOMAIN)";
+    }
+    return value.n == 0 || memchr(value.p, '@', value.n) != NULL ? NULL : "is no identity (@DOMAIN or USER@DOMAIN)";
+}
+
 /* RFC 5322 2.2: printable ASCII without the colon. */
 static const char *check_field_name(struct str value)
 {
@@ -107,6 +129,21 @@ static const char *check_field_name(struct str value)
             return "is no header field name";
     }
     return value.n > 0 ? NULL : "is no header field name";
+}
+
+/* OpenDKIM's SignHeaders: "*" for the usual names, "+NAME", "-NAME"; also several in one string, with commas between them. */
+static const char *check_header_choice(struct str value)
+{
+    struct str word;
+    for (bool more = true; more;) {
+        more = str_cut(value, ',', &word, &value);
+        word = str_trim(word);
+        if (word.n > 1 && (word.p[0] == '+' || word.p[0] == '-'))
+            word = str_skip(word, 1);
+        if (check_field_name(word) != NULL)
+            return check_field_name(word);
+    }
+    return NULL;
 }
 
 /* ---- words ---- */
@@ -120,6 +157,9 @@ static const struct name_code level_words[] = { { "error", LOG_LEVEL_ERROR },
                                                 { "debug", LOG_LEVEL_DEBUG },
                                                 { NULL, 0 } };
 static const struct name_code quarantine_words[] = { { "hold", true }, { "label", false }, { NULL, 0 } };
+static const struct name_code check_words[] = {
+    { "always", SELF_CHECK_ALWAYS }, { "rsa", SELF_CHECK_RSA }, { "never", SELF_CHECK_NEVER }, { NULL, 0 }
+};
 static const struct name_code temperror_words[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
 
 /* ---- the tables ---- */
@@ -202,6 +242,38 @@ const struct conf_option conf_options[] = {
       "Messages worked on at the same time; senders of further ones are asked to try again." },
     { "workers", OPTION_INT, "16", AT(workers), RANGE(0, LIMIT_WORKERS),
       "Threads that look up SPF records while messages arrive; with 0 it is done at the end of each message." },
+    { "key-directory", OPTION_PATH, "", AT(key_directory), CHECK(check_path),
+      "A directory of private keys, DOMAIN/SELECTOR.pem, that sign besides those of sections; empty: none." },
+    { "key-table", OPTION_TABLE, "", AT(key_table), CHECK(check_table),
+      "A KeyTable of OpenDKIM: file:PATH, refile:PATH or PATH; empty: none." },
+    { "signing-table", OPTION_TABLE, "", AT(signing_table), CHECK(check_table),
+      "A SigningTable of OpenDKIM: file:PATH or PATH for addresses and domains, refile:PATH for patterns; empty: none." },
+    { "sign-all-matches", OPTION_BOOL, "false", AT(sign_all_matches), WORDS(bool_words),
+      "Let every line of the signing table that matches sign, like MultipleSignatures of OpenDKIM, instead of the first." },
+    { "sign-subdomains", OPTION_BOOL, "false", AT(sign_subdomains), WORDS(bool_words),
+      "Let keys of the key directory sign for authors below their domain too." },
+    { "sign-headers",
+      OPTION_STRINGS,
+      "",
+      AT(sign.headers),
+      { .max = LIMIT_DKIM_H, .check = check_header_choice },
+      "What headers is in a section, for keys of the key directory and the key table." },
+    { "sign-oversign-headers",
+      OPTION_STRINGS,
+      "",
+      AT(sign.oversign_headers),
+      { .max = LIMIT_DKIM_H, .check = check_field_name },
+      "What oversign-headers is in a section, for keys of the key directory and the key table." },
+    { "sign-canonicalization", OPTION_CANON, "relaxed/relaxed", AT(sign.header_canon), CHECK(NULL),
+      "What canonicalization is in a section, for keys of the key directory and the key table." },
+    { "sign-expire-after", OPTION_INT, "0", AT(sign.expire_after), RANGE(0, 315360000),
+      "What expire-after is in a section, for keys of the key directory and the key table." },
+    { "sender-login-map", OPTION_PATH, "", AT(sender_login_map), CHECK(check_path),
+      "Which login may use which From address, a text file like smtpd_sender_login_maps of Postfix; empty: each any." },
+    { "sign-self-check", OPTION_CHOICE, "rsa", AT(sign_self_check), WORDS(check_words),
+      "Verify signatures with the public half of their key before the message leaves: all, those with RSA, or none." },
+    { "require-published-key", OPTION_BOOL, "false", AT(require_published_key), WORDS(bool_words),
+      "Do not sign with a key that the DNS does not have, or has otherwise." },
     { NULL, OPTION_STRING, NULL, 0, CHECK(NULL), NULL },
 };
 
@@ -214,8 +286,18 @@ const struct conf_option sign_options[] = {
       OPTION_STRINGS,
       "",
       SIGN_AT(headers),
+      { .max = LIMIT_DKIM_H, .check = check_header_choice },
+      "Names of the header fields to sign, From among them, instead of the usual ones, or *, +NAME and -NAME to change these." },
+    { "oversign-headers",
+      OPTION_STRINGS,
+      "",
+      SIGN_AT(oversign_headers),
       { .max = LIMIT_DKIM_H, .check = check_field_name },
-      "Names of the header fields to sign, From among them, instead of the usual ones." },
+      "Names of exactly the fields to sign once more than they occur; empty: the usual ones." },
+    { "identity", OPTION_STRING, "", SIGN_AT(identity), CHECK(check_identity),
+      "The identity that the signature speaks for, within the domain; empty: none is written." },
+    { "subdomains", OPTION_BOOL, "false", SIGN_AT(subdomains), WORDS(bool_words),
+      "Sign for authors below the domain too, unless a nearer domain has keys." },
     { "canonicalization", OPTION_CANON, "relaxed/relaxed", SIGN_AT(header_canon), CHECK(NULL),
       "Which changes on the way the signature survives: simple or relaxed for the header, a slash, and the same for the body." },
     { "oversign", OPTION_BOOL, "true", SIGN_AT(oversign), WORDS(bool_words),

@@ -92,8 +92,21 @@ bool dkim_names_have(const struct dkim_names *names, struct str name)
     return false;
 }
 
-static enum oversign oversign_rule(struct str name)
+const char *dkim_sign_default_field(size_t i)
 {
+    for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+        if (known[k].by_default && i-- == 0)
+            return known[k].name;
+    return NULL;
+}
+
+static enum oversign oversign_rule(const struct dkim_sign_params *p, struct str name)
+{
+    for (size_t i = 0; i < p->n_oversigned; i++)
+        if (str_ieq(name, p->oversigned[i]))
+            return OVERSIGN_ALWAYS;
+    if (p->n_oversigned > 0)
+        return OVERSIGN_BARE;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (str_ieq(name, str_of(known[i].name)))
             return known[i].oversign;
@@ -104,7 +117,7 @@ static enum oversign oversign_rule(struct str name)
 static void add_instances(struct dkim_sign *s, struct str name)
 {
     size_t count = headers_count(s->headers, name);
-    enum oversign rule = oversign_rule(name);
+    enum oversign rule = oversign_rule(s->params, name);
     if (dkim_names_have(&s->names, name))
         return;
     if (rule == OVERSIGN_ALWAYS || (rule == OVERSIGN_PRESENT && count > 0))
@@ -125,6 +138,8 @@ static void choose_names(struct dkim_sign *s)
     for (size_t i = 0; p->fields == NULL && i < sizeof(known) / sizeof(known[0]); i++)
         if (known[i].by_default)
             add_instances(s, str_of(known[i].name));
+    for (size_t i = 0; i < p->n_oversigned; i++)
+        add_instances(s, p->oversigned[i]);
 }
 
 /* RFC 5322 3.6.8, less the ";" that would end the tag. */
@@ -249,6 +264,10 @@ bool dkim_sign_finish(struct dkim_sign *s, struct str *value, const char **reaso
                        buf_view(&f.buf), digest);
     if (!privkey_sign(s->arena, s->params->key, digest, &signature)) {
         *reason = "OpenSSL cannot sign with the key";
+        return false;
+    }
+    if (s->params->check != NULL && !pubkey_verify(s->params->check, digest, signature)) {
+        *reason = "the signature made does not verify";
         return false;
     }
     dkim_fold_base64(&f, base64_encode(s->arena, signature.p, signature.n));

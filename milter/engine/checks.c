@@ -65,49 +65,12 @@ static void start_verify(struct msg *m)
         m->dmarc = dmarc_start(m->arena, m->dns, author, deadline);
 }
 
-static struct dkim_sign *start_signature(struct msg *m, const struct sign_key *k)
-{
-    struct dkim_sign_params *p = ARENA_NEW(m->arena, struct dkim_sign_params);
-    struct str *fields = ARENA_ARRAY(m->arena, struct str, k->headers.n);
-    for (size_t i = 0; i < k->headers.n; i++)
-        fields[i] = str_of(k->headers.v[i]);
-    *p = (struct dkim_sign_params){ .domain = str_of(k->domain),
-                                    .selector = str_of(k->selector),
-                                    .key = k->key,
-                                    .header_canon = k->header_canon,
-                                    .body_canon = k->body_canon,
-                                    .fields = k->headers.n > 0 ? fields : NULL,
-                                    .n_fields = k->headers.n,
-                                    .oversign = k->oversign,
-                                    .timestamp = m->now,
-                                    .expires = k->expire_after > 0 ? m->now + k->expire_after : 0 };
-    return dkim_sign_start(m->arena, &m->headers, m->body, p, &m->outcome.sign_reason);
-}
-
-/* DK-89, DK-90: only mail of our own clients, and only with exactly one author domain. */
-static void start_sign(struct msg *m)
-{
-    const struct sign_key *keys[LIMIT_SIGN_KEYS];
-    if (m->outcome.author.status != AUTHOR_ONE) {
-        m->outcome.sign_reason = m->outcome.author.reason;
-        return;
-    }
-    size_t n = keyring_find(m->conf->keyring, m->outcome.author.domain, keys);
-    if (n == 0)
-        m->outcome.sign_reason = "no sign section for the author's domain";
-    for (size_t i = 0; i < n; i++) {
-        struct dkim_sign *s = start_signature(m, keys[i]);
-        if (s != NULL)
-            m->sign[m->n_sign++] = s;
-    }
-}
-
 void checks_start(struct msg *m)
 {
     author_read(m->arena, &m->headers, &m->outcome.author);
     m->body = dkim_body_new(m->arena);
     if (m->exempt_reason != NULL)
-        start_sign(m);
+        signing_start(m);
     else
         start_verify(m);
 }
@@ -142,8 +105,10 @@ void checks_join(struct msg *m)
 {
     struct outcome *o = &m->outcome;
     int64_t deadline = clock_ms() + LIMIT_DNS_MESSAGE_MS;
-    if (m->exempt_reason != NULL)
+    if (m->exempt_reason != NULL) {
+        signing_join(m);
         return;
+    }
     o->n_dkim = dkim_verify_finish(m->verify, &o->dkim);
     m->verify = NULL;
     arc_verify_finish(m->arc, &o->arc);
@@ -159,6 +124,7 @@ void checks_join(struct msg *m)
 
 void checks_drop(struct msg *m)
 {
+    signing_drop(m);
     if (m->verify != NULL)
         dkim_verify_drop(m->verify);
     if (m->arc != NULL)

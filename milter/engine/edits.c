@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mailseal/limits.h"
+#include "mailseal/log.h"
 
 #include "engine_int.h"
 
@@ -140,8 +141,12 @@ static bool insert_signatures(struct msg *m)
 {
     for (size_t i = m->n_sign; i-- > 0;) {
         struct str value;
-        if (!dkim_sign_finish(m->sign[i], &value, &m->outcome.sign_reason))
+        if (m->sign[i].sign == NULL)
+            continue;
+        if (!dkim_sign_finish(m->sign[i].sign, &value, &m->outcome.sign_reason)) {
+            log_error("cannot sign with key '%s': %s", m->sign[i].how->key_file, m->outcome.sign_reason);
             return false;
+        }
         edits_insert(m, STR("DKIM-Signature"), value);
         m->outcome.n_signatures++;
     }

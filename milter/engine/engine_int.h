@@ -15,6 +15,14 @@ struct conn {
 
 enum msg_stage { MSG_ENVELOPE, MSG_HEADER, MSG_BODY, MSG_DONE };
 
+/* A signature to be put on the message. */
+struct signature {
+    const struct sign_key *how;
+    const struct key_secret *secret;
+    struct dkim_sign *sign;      /* NULL: left out */
+    struct dns_query *published; /* for its key record; NULL: not asked, or answered */
+};
+
 /* A forged Authentication-Results field, by its instance number (1-based). */
 struct forged {
     unsigned *index;
@@ -31,6 +39,8 @@ struct msg {
     int64_t now, started;     /* wall clock; monotonic */
     struct str local, domain; /* MAIL FROM */
     size_t recipients;
+    struct str auth_user; /* may be empty */
+    bool authenticated;
     const char *exempt_reason; /* NULL: judge it */
 
     struct headers headers;
@@ -45,8 +55,10 @@ struct msg {
     struct arc_verify *arc;
     struct arc_seal *seal; /* NULL: do not seal */
     struct dmarc *dmarc;
-    struct dkim_sign *sign[LIMIT_SIGN_KEYS];
+    struct signature sign[LIMIT_SIGN_KEYS];
     size_t n_sign;
+    struct dns *own_dns;            /* our own public keys, for ... */
+    struct dkim_verify *own_verify; /* ... signatures the message says are ours; NULL: there are none */
 
     struct outcome outcome;
 };
@@ -58,6 +70,11 @@ void checks_start_spf(struct msg *m);
 void checks_start(struct msg *m);
 void checks_join(struct msg *m);
 void checks_drop(struct msg *m);
+
+/* signing.c: who signs the message, and with keys that are as published. */
+void signing_start(struct msg *m);
+void signing_join(struct msg *m);
+void signing_drop(struct msg *m);
 
 /* outcome.c: results to decision. */
 void outcome_decide(struct msg *m);

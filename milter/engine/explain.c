@@ -84,6 +84,7 @@ static void add_exempt(struct json *j, const struct outcome *out)
 {
     js_add_text(j, "exempt", str_of(out->exempt_reason));
     js_add_integer(j, "signatures", (int64_t)out->n_signatures);
+    js_add_integer(j, "unpublished_keys", out->n_unpublished);
     if (out->sign_reason != NULL)
         js_add_text(j, "unsigned", str_of(out->sign_reason));
 }

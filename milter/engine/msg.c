@@ -36,6 +36,8 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
     struct str path = str_dup(a, str_first(info->mail_from, LIMIT_ADDRESS));
     if (!path_parse(a, path, &m->local, &m->domain))
         m->domain = STR_NONE;
+    m->auth_user = str_dup(a, str_first(info->auth_user, LIMIT_ADDRESS));
+    m->authenticated = info->authenticated;
     m->exempt_reason = exemption(m->conf, c, info);
     headers_init(&m->headers, a);
     if (m->exempt_reason == NULL)

@@ -129,3 +129,10 @@ size_t map_count(const struct map *m)
 {
     return m->count;
 }
+
+void map_each(const struct map *m, void (*fn)(void *ctx, struct str key, void *value), void *ctx)
+{
+    for (size_t i = 0; i < m->size; i++)
+        if (m->slots[i].value != NULL)
+            fn(ctx, m->slots[i].key, m->slots[i].value);
+}

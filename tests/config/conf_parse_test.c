@@ -49,6 +49,18 @@ static const struct {
     { "no selector", "sign \"x\" {\nkey-file = a\n}\n", "x.conf:1: sign \"x\": selector is missing" }, /* X06 */
     { "nothing in a section", "sign \"x\" {}\n", "x.conf:1: sign \"x\": selector is missing" },
     { "without From", "sign \"x\" { " KEY " headers = { to } }\n", "x.conf:1: sign \"x\": headers must name From" },
+    { "all fields taken away", "sign \"x\" { " KEY " headers = \"*,-from\" }\n", "x.conf:1: sign \"x\": headers must name From" },
+    { "a change without a name", "sign \"x\" { " KEY "\nheaders = \"*,,+a\" }\n",
+      "x.conf:2: headers: '*,,+a' is no header field name" },
+    { "identity elsewhere", "sign \"x.example\" { " KEY " identity = \"@y.example\" }\n",
+      "x.conf:1: sign \"x.example\": identity is not within the domain" },
+    { "identity without @", "sign \"x\" { " KEY "\nidentity = x }\n",
+      "x.conf:2: identity: 'x' is no identity (@DOMAIN or USER@DOMAIN)" },
+    { "subdomains", "sign \"x\" { " KEY "\nsubdomains = 2 }\n",
+      "x.conf:2: subdomains: '2' is none of true, false, yes, no, on, off" },
+    { "key table alone", "user = a\nkey-table = \"/k\"\n", "x.conf:2: key-table and signing-table need each other" },
+    { "signing table alone", "signing-table = \"refile:/k\"\n", "x.conf:1: key-table and signing-table need each other" },
+    { "sign-headers without From", "\nsign-headers = { to }\n", "x.conf:2: sign-headers must name From" },
     { "same domain and selector", "sign \"x\" { " KEY " }\nsign \"X.\" { selector = S1 key-file = b }\n",
       "x.conf:2: sign \"X.\": domain and selector are those of an earlier section" },
 };
@@ -136,7 +148,7 @@ static void many_sections_are_read(void **state)
     struct conf *c = parse_text(a, buf_view(&text), &error);
     assert_non_null(c);
     assert_int_equal(keyring_count(c->keyring), CONF_TEXT_SECTIONS_MAX);
-    assert_int_equal(keyring_find(c->keyring, STR("d9999.example"), found), 1);
+    assert_int_equal(keyring_find(c->keyring, a, STR("ann"), STR("d9999.example"), found), 1);
     assert_string_equal(found[0]->key_file, "/etc/d9999.pem");
     arena_free(a);
 }

@@ -201,6 +201,36 @@ static void the_text_and_the_policy_are_checked(void **state)
     ROW_STR("text", error_of(p, path), str_printf(p->arena, "%s:3: no such option 'usre'", path));
 }
 
+/* X04, X06: a table is checked with the configuration. Keys behind it are not: one of them may be bad. */
+static void tables_are_read_with_the_configuration(void **state)
+{
+    const struct place *p = *state;
+    const char *path = write_file(p->arena, p->dir, "m.conf",
+                                  STR("key-table = kt\nsigning-table = \"refile:st\"\nsender-login-map = logins\n"), 0644);
+    ROW_STR("no key table", error_of(p, path), str_printf(p->arena, "%s/kt: No such file or directory", p->dir));
+    write_file(p->arena, p->dir, "kt", STR("k a.example:s:./missing.pem\nl b.example:s:./k.pem\n"), 0644);
+    write_file(p->arena, p->dir, "st", STR("*@a.example k\n*@b.example l\n*@c.example\n"), 0644);
+    ROW_STR("no key name", error_of(p, path), str_printf(p->arena, "%s/st:3: '*@c.example' names no key", p->dir));
+    write_file(p->arena, p->dir, "st", STR("*@a.example k\n*@b.example l\n"), 0644);
+    ROW_STR("no map", error_of(p, path), str_printf(p->arena, "%s/logins: No such file or directory", p->dir));
+    write_file(p->arena, p->dir, "logins", STR("@a.example ann\n"), 0644);
+    write_file(p->arena, p->dir, "k.pem", str_of(ed25519_key), 0600);
+    struct conf *c = read_or_fail(path);
+    const struct sign_key *found[LIMIT_SIGN_KEYS];
+    size_t good, refused;
+    assert_int_equal(keyring_find(c->keyring, p->arena, STR("x"), STR("a.example"), found), 1);
+    assert_null(keyring_secret(c->keyring, p->arena, found[0]));
+    assert_int_equal(keyring_find(c->keyring, p->arena, STR("x"), STR("b.example"), found), 1);
+    struct arena *message = arena_new();
+    assert_non_null(keyring_secret(c->keyring, message, found[0]));
+    arena_free(message);
+    keyring_check(c->keyring, &good, &refused);
+    assert_int_equal(good, 1);
+    assert_int_equal(refused, 1);
+    assert_true(login_map_allows(c->logins, STR("ann"), STR("x"), STR("a.example")));
+    conf_unref(c);
+}
+
 /* A file named relatively is the same configuration after a chdir(). */
 static void relative_paths_become_absolute(void **state)
 {
@@ -304,6 +334,7 @@ int main(void)
         IN_PLACE(unusable_keys_are_refused_with_path_and_line),
         IN_PLACE(only_regular_files_are_read),
         IN_PLACE(the_text_and_the_policy_are_checked),
+        IN_PLACE(tables_are_read_with_the_configuration),
         IN_PLACE(relative_paths_become_absolute),
         IN_PLACE(the_installed_file_may_be_missing_for_commands_only),
         IN_PLACE(the_host_name_is_the_default_authserv_id),

@@ -33,8 +33,12 @@ static struct conf *parse_or_fail(struct arena *a, struct str text)
     "trusted-sealers = { \"lists.example\" } seal-domain = seal.example seal-selector = s seal-key-file = \"/k/seal\"\n"           \
     "trust-ad = yes dns-snapshot = \"a \\\"b\\\\c.json\" dkim-min-rsa-bits = 2048 dkim-accept-unsigned-tail = on\n"                \
     "dkim-clock-slack = 1 log = syslog log-level = debug max-messages = 2 workers = 3\n"                                           \
+    "key-directory = keys key-table = \"file:k\" signing-table = \"refile:/s\" sign-all-matches = yes sign-subdomains = yes\n"     \
+    "sign-headers = \"*,+x\" sign-oversign-headers = from sign-canonicalization = \"simple/relaxed\" sign-expire-after = 9\n"      \
+    "sender-login-map = l sign-self-check = never require-published-key = yes\n"                                                   \
     "sign \"M\xc3\xbcller.example\" { selector = a key-file = \"a b.pem\" headers = { from, \"x-y\" }\n"                           \
-    "  canonicalization = \"simple/relaxed\" oversign = no expire-after = 86400 }\n"                                               \
+    "  canonicalization = \"simple/relaxed\" oversign = no expire-after = 86400\n"                                                 \
+    "  identity = \"@xn--mller-kva.example\" oversign-headers = { to } subdomains = yes }\n"                                       \
     "sign \"b.example\" { selector = b key-file = \"/k/b\" }\n"
 
 static void what_is_shown_reads_back(void **state)
@@ -77,6 +81,9 @@ static void every_value_survives(void **state)
     assert_int_equal(key->header_canon, DKIM_CANON_SIMPLE);
     assert_false(key->oversign);
     assert_int_equal(key->expire_after, 86400);
+    assert_string_equal(key->identity, "@xn--mller-kva.example");
+    assert_string_equal(key->oversign_headers.v[0], "to");
+    assert_true(key->subdomains);
     arena_free(a);
 }
 

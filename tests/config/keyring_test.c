@@ -1,4 +1,4 @@
-/* keyring_test.c - keys are found by their exact domain, in the file's order. */
+/* keyring_test.c - keys are found by their domain, in the file's order, and by parents that sign for subdomains. */
 #include "config_support.h"
 
 #include "mailseal/limits.h"
@@ -8,13 +8,27 @@ static struct sign_key keys[] = {
     { .domain = "example.org", .selector = "a" },
     { .domain = "example.com", .selector = "b" },
     { .domain = "sub.example.com", .selector = "c" },
+    { .domain = "wide.example", .selector = "d", .subdomains = true },
+    { .domain = "wide.example", .selector = "e" },
+    { .domain = "own.wide.example", .selector = "f" },
 };
 
 static const struct {
     const char *domain, *want; /* selectors */
 } lookups[] = {
-    { "example.com", "ab" }, { "example.org", "a" },      { "sub.example.com", "c" }, { "", "" },
-    { "com", "" },           { "other.example.com", "" }, { "Example.com", "" }, /* the caller brings the normal form */
+    { "example.com", "ab" },
+    { "example.org", "a" },
+    { "sub.example.com", "c" },
+    { "", "" },
+    { "com", "" },
+    { "other.example.com", "" },
+    { "Example.com", "" }, /* the caller brings the normal form */
+    { "wide.example", "de" },
+    { "x.wide.example", "d" },
+    { "y.x.wide.example", "d" },
+    { "own.wide.example", "f" },
+    { "x.own.wide.example", "d" },
+    { "xwide.example", "" },
 };
 
 /* DK-87 */
@@ -30,7 +44,7 @@ static void keys_are_found_by_domain(void **state)
     for (size_t i = 0; i < ROWS(lookups); i++) {
         const struct sign_key *found[LIMIT_SIGN_KEYS];
         char selectors[LIMIT_SIGN_KEYS + 1] = "";
-        size_t n = keyring_find(k, str_of(lookups[i].domain), found);
+        size_t n = keyring_find(k, a, STR("ann"), str_of(lookups[i].domain), found);
         for (size_t j = 0; j < n; j++)
             selectors[j] = found[j]->selector[0];
         ROW_STR(lookups[i].domain, str_of(selectors), str_of(lookups[i].want));
@@ -59,7 +73,7 @@ static void an_empty_keyring_finds_nothing(void **state)
     (void)state;
     struct arena *a = arena_new();
     const struct sign_key *found[LIMIT_SIGN_KEYS];
-    assert_int_equal(keyring_find(keyring_new(a, 0), STR("example.com"), found), 0);
+    assert_int_equal(keyring_find(keyring_new(a, 0), a, STR("ann"), STR("example.com"), found), 0);
     arena_free(a);
 }
 

@@ -1,6 +1,7 @@
 /* dkim_sign_test.c - signatures we make: which fields, which tags, which layout, and for which messages none. */
 #include "tests/dkim/dkim_support.h"
 
+#include "mailseal/base64.h"
 #include "mailseal/domain.h"
 #include "mailseal/taglist.h"
 
@@ -106,6 +107,58 @@ static void chosen_fields(void **state)
         p.fields = names;
         p.oversign = rows[i].oversign;
         ROW_STR(rows[i].name, tag_of(a, field_of(a, message, &p), "h"), str_of(rows[i].want));
+        arena_free(a);
+    }
+}
+
+/* DK-83: the site's own list replaces the rule for every name. */
+static void named_fields_are_oversigned(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct str names[] = { STR("From"), STR("Subject"), STR("To") }, once_more[] = { STR("from"), STR("X-Absent") };
+    struct dkim_sign_params p = params();
+    p.oversigned = once_more;
+    p.n_oversigned = ROWS(once_more);
+    ROW_STR("default list", tag_of(a, field_of(a, STR(MESSAGE), &p), "h"), STR("From:From:Subject:Date:To:X-Absent"));
+    p.fields = names;
+    p.n_fields = ROWS(names);
+    p.oversign = true;
+    ROW_STR("own list", tag_of(a, field_of(a, STR(MESSAGE), &p), "h"), STR("From:From:Subject:To:X-Absent"));
+    assert_string_equal(dkim_sign_default_field(0), "From");
+    assert_null(dkim_sign_default_field(1000));
+    arena_free(a);
+}
+
+/* A signature that does not fit the public half is not given out. */
+static void what_was_signed_is_verified(void **state)
+{
+    (void)state;
+    for (int type = 0; type < 2; type++) {
+        struct arena *a = arena_new();
+        struct str body, value, der[2];
+        struct headers h;
+        const char *reason = NULL;
+        struct pubkey *public[2];
+        unsigned bits;
+        for (int i = 0; i < 2; i++) {
+            assert_true(base64_decode(a, privkey_public(a, keys[i]), &der[i]));
+            public[i] = pubkey_parse(a, (enum key_type)i, der[i], &bits, &reason);
+            assert_non_null(public[i]);
+        }
+        for (int good = 0; good < 2; good++) {
+            struct dkim_sign_params p = params();
+            p.key = keys[type];
+            p.check = public[good ? type : 1 - type];
+            headers_init(&h, a);
+            assert_true(headers_read(&h, STR(MESSAGE), &body));
+            struct dkim_body *b = dkim_body_new(a);
+            struct dkim_sign *s = dkim_sign_start(a, &h, b, &p, &reason);
+            assert_non_null(s);
+            dkim_body_finish(b);
+            assert_int_equal(dkim_sign_finish(s, &value, &reason), good);
+            ROW_STR("reason", str_of(reason), good ? STR_NONE : STR("the signature made does not verify"));
+        }
         arena_free(a);
     }
 }
@@ -317,6 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_fields),
         cmocka_unit_test(chosen_fields),
+        cmocka_unit_test(named_fields_are_oversigned),
+        cmocka_unit_test(what_was_signed_is_verified),
         cmocka_unit_test(tags_are_those_asked_for),
         cmocka_unit_test(lines_are_short),
         cmocka_unit_test(long_names_do_not_break_the_field),

@@ -61,7 +61,7 @@ static void the_verdict_line(void **state)
           "rule=\"default\" "
           "rcpts=1 dns=4" },
         { "not signed", "<a@good.example>", "From: a@good.example", true,
-          "from=good.example client=\"authenticated\" signatures=0 unsigned=\"no sign section for the author's domain\" "
+          "from=good.example client=\"authenticated\" signatures=0 unsigned=\"no key signs for the author's domain\" "
           "action=accept "
           "rule=\"exempt\" rcpts=1 dns=0" },
         { "hostile names are escaped", "<\"\n\" spf=pass\"@b>", "From: nobody", false, NULL },

@@ -21,7 +21,7 @@ SIGN = """\
 sign "{domain}" {{
     selector = "{selector}"
     key-file = "{dir}/{selector}.{domain}.pem"
-}}
+{options}}}
 """
 
 
@@ -52,10 +52,10 @@ class Daemon:
         shown = json.loads(self.command("key", "show", path, "--domain", domain, "--selector", selector, "--json"))
         self.zone[shown["name"]] = {"TXT": [shown["record"]]}
 
-    def sign_with(self, domain, selector, algorithm):
-        """A new key, and a `sign` section for it."""
+    def sign_with(self, domain, selector, algorithm, options=""):
+        """A new key, and a `sign` section for it, with these lines."""
         self.new_key(domain, selector, algorithm)
-        self.options += SIGN.format(domain=domain, selector=selector, dir=self.dir)
+        self.options += SIGN.format(domain=domain, selector=selector, dir=self.dir, options=options)
 
     def sign(self, message, domain, selector, *options):
         """The message (bytes) signed with a key of new_key()."""

@@ -57,9 +57,9 @@ def wait_for(what, condition, seconds=20.0):
         time.sleep(0.02)
 
 
-def listening(port):
+def listening(port, address="127.0.0.1"):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((address, port), 1).close()
         return True
     except OSError:
         return False

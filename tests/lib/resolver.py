@@ -12,7 +12,7 @@ server:
   pidfile: ""
   logfile: "{dir}/unbound.log"
   use-syslog: no
-  interface: 127.0.0.1@{port}
+  interface: {address}@{port}
   access-control: 127.0.0.0/8 allow
   do-daemonize: no
   do-ip6: no
@@ -38,13 +38,15 @@ def record(name, kind, value):
 
 
 class Resolver:
-    def __init__(self, directory, zone):
+    def __init__(self, directory, zone, address="127.0.0.1", port=None):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True)
-        self.port = free_ports(1)[0]
+        self.address = address
+        self.port = port or free_ports(1)[0]
         self.tree = unpacked("unbound")
         data = [record(name, kind, v) for name, kinds in zone.items() for kind, vs in kinds.items() for v in vs]
-        (self.dir / "unbound.conf").write_text(UNBOUND_CONF.format(dir=self.dir, port=self.port, data="\n".join(data)))
+        text = UNBOUND_CONF.format(dir=self.dir, address=address, port=self.port, data="\n".join(data))
+        (self.dir / "unbound.conf").write_text(text)
         self.process = None
 
     def start(self):
@@ -52,7 +54,7 @@ class Resolver:
         env = dict(os.environ, LD_LIBRARY_PATH=library_path(self.tree)) if self.tree else None
         self.process = start([root / "usr/sbin/unbound", "-d", "-c", self.dir / "unbound.conf"], self.dir / "out.log", env=env)
         try:
-            wait_for("unbound", lambda: listening(self.port))  # it answers over TCP, too
+            wait_for("unbound", lambda: listening(self.port, self.address))  # it answers over TCP, too
         except Late as e:
             self.stop()
             raise RuntimeError(f"{e}\n{(self.dir / 'out.log').read_text()}") from e

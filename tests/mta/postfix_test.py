@@ -4,14 +4,14 @@ import signal
 import sys
 import threading
 
-from site_setup import (OURS, PLAIN, SPOOF, STRANGER, YOU, Site, new_daemon, program_argument, resynchronise,
-                        want_forged_removed, want_signed)
+from site_setup import (ODD_OURS, OURS, PLAIN, SPOOF, STRANGER, UNQUALIFIED, UNTIDY_LISTS, YOU, Site, new_daemon, program_argument,
+                        resynchronise, want_all_signed, want_forged_removed, want_signed)
 
 from checks import Failed, case, run_cases, want_equal, want_match, want_none, want_words
 from daemon import AUTHSERV_ID
 from machine import clean_up_on_signals, scratch, wait_for
 from message import body, values, without_envelope
-from postfix import USER, Postfix
+from postfix import HOST, USER, Postfix
 
 ZONE = {
     "xn--grn-ioa.example": {"TXT": ["v=spf1 ip4:192.0.2.60 -all"]},
@@ -19,6 +19,12 @@ ZONE = {
     "six.example": {"TXT": ["v=spf1 ip6:2001:db8::10 -all"]},
     "_dmarc.six.example": {"TXT": ["v=DMARC1; p=reject"]},
 }
+
+BOUNCES = """\
+internal_mail_filter_classes = bounce
+transport_maps = inline:{nowhere.example=error:no_such_place}
+"""
+
 
 # ---- the five messages ----
 @case("postfix: signed and aligned is delivered as it was sent, results on top")
@@ -85,6 +91,34 @@ def _(site):
     path = site.mta.pickup(USER, "news@signed.example", OURS.decode())
     want_signed(site.daemon, path)
     want_match("verdict line", "signatures=2", site.daemon.verdict())
+
+
+@case("postfix: an internal client without a login is signed")
+def _(site):
+    path = site.delivered(site.send(OURS, sender=USER, client=("127.0.0.1", "pc.ours.example")))
+    want_signed(site.daemon, path)
+    want_match("verdict line", 'client="internal.*signatures=2', site.daemon.verdict())
+
+
+@case("postfix: what it completes and rewrites is signed as it is delivered")
+def _(site):
+    want_all_signed(site, ODD_OURS | UNTIDY_LISTS | {"unqualified From": UNQUALIFIED})
+
+
+@case("postfix: sendmail(1), nothing but a body and an unqualified From")
+def _(site):
+    path = site.mta.pickup("alice", "news@signed.example", "From: alice\n\nOne line.\n")
+    want_signed(site.daemon, path, f"alice@{HOST}")
+    want_match("verdict line", f"from={HOST} .*signatures=2", site.daemon.verdict())
+
+
+@case("postfix: its own bounce is signed (internal_mail_filter_classes = bounce)")
+def _(site):
+    path = site.mta.pickup(USER, "someone@nowhere.example", OURS.decode())
+    want_match("From", f"MAILER-DAEMON@{HOST}", values(path, "From")[0])
+    want_signed(site.daemon, path, "<>")
+    want_match("verdict line", "from=ours.example .*signatures=2", site.daemon.verdict())
+    want_match("verdict line", f"from={HOST} .*signatures=2", site.daemon.verdict())
 
 
 @case("postfix: SMTPUTF8, U-labels in MAIL FROM and From")
@@ -306,7 +340,9 @@ def main():
     clean_up_on_signals()
     where = scratch("postfix-test")
     daemon = new_daemon(where, program_argument(), ZONE)
-    with daemon, Postfix(where / "postfix", daemon.postfix_milter, tls=True) as postfix:
+    daemon.sign_with(HOST, "rsa", "rsa2048")
+    daemon.sign_with(HOST, "ed", "ed25519")
+    with daemon, Postfix(where / "postfix", daemon.postfix_milter, tls=True, extra=BOUNCES) as postfix:
         return run_cases(Site(daemon, postfix), after_failure=lambda: resynchronise(daemon))
 
 

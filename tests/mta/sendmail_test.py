@@ -5,18 +5,21 @@ Debian's sendmail has no XCLIENT: every client is 127.0.0.1, so no network is in
 """
 import sys
 
-from site_setup import (OURS, PLAIN, SPOOF, Site, new_daemon, program_argument, resynchronise, want_forged_removed, want_signed)
+from site_setup import (ODD_OURS, OURS, PLAIN, SPOOF, UNQUALIFIED, UNTIDY_LISTS, Site, new_daemon, program_argument, resynchronise,
+                        want_all_signed, want_forged_removed, want_signed)
 
 from checks import case, run_cases, want_equal, want_match, want_none, want_words
 from daemon import AUTHSERV_ID
 from machine import clean_up_on_signals, scratch
 from message import body, values, without_envelope
-from sendmail import PASSWORD, USER, Sendmail
+from sendmail import HOST, PASSWORD, USER, Sendmail
 
 ZONE = {
     "local.example": {"TXT": ["v=spf1 ip4:127.0.0.1 -all"]},
     "_dmarc.local.example": {"TXT": ["v=DMARC1; p=reject"]},
 }
+# Address fields but From are left out: sendmail tidies them after the filter.
+NARROW = '    headers = {"From", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"}\n'
 LOCAL = PLAIN.replace(b"signed.example", b"local.example")
 
 
@@ -67,6 +70,29 @@ def _(site):
     want_match("verdict line", "signatures=2 action=accept", site.daemon.verdict())
 
 
+@case("sendmail: what it completes and rewrites after the filter leaves a signature whole")
+def _(site):
+    want_all_signed(site, ODD_OURS)
+
+
+@case("sendmail: a From it would complete only after the filter is not signed")
+def _(site):
+    path = site.delivered(site.submit(UNQUALIFIED, sender="alice@ours.example"))
+    want_match("From", "<alice@", values(path, "From")[0])
+    want_equal("DKIM-Signature", [], values(path, "DKIM-Signature"))
+    want_match("verdict line", "signatures=0 unsigned=", site.daemon.verdict())
+
+
+@case("sendmail: lists of addresses it rewrites survive where To, Cc and Reply-To are not signed")
+def _(site):
+    for name, message in UNTIDY_LISTS.items():
+        message = message.replace(b"From: The News <alice@ours.example>", b"From: The News <alice@narrow.example>")
+        path = site.delivered(site.submit(message, sender="alice@narrow.example"))
+        report = site.daemon.check(path, "192.0.2.50", HOST, "alice@narrow.example")
+        want_equal(f"{name}: results", ["pass"], [r["result"] for r in report["dkim"]])
+        site.daemon.verdict()
+
+
 @case("sendmail: odd white space and 8-bit text reach a simple signature")
 def _(site):
     odd = PLAIN.replace(b"Subject: plain", b"Subject:plain \t\n  \tfolded").replace(b"Message-ID: ", b"Message-ID:\n ")
@@ -111,6 +137,7 @@ def main():
     clean_up_on_signals()
     where = scratch("sendmail-test")
     daemon = new_daemon(where, program_argument(), ZONE, "internal-networks = {}\n")
+    daemon.sign_with("narrow.example", "rsa", "rsa2048", NARROW)
     with daemon, Sendmail(where / "sendmail", daemon.sendmail_milter) as sendmail:
         site = Site(daemon, sendmail, login=(USER, PASSWORD), can_xclient=False)
         return run_cases(site, after_failure=lambda: resynchronise(daemon))

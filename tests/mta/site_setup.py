@@ -29,6 +29,32 @@ SPOOF = PLAIN.replace(b"news@signed.example", b"service@bank.example")
 OURS = PLAIN.replace(b"news@signed.example", USER.encode())
 
 
+def without(name):
+    return b"".join(line for line in OURS.splitlines(True) if not line.startswith(name + b":"))
+
+
+# Messages of ours that a mail server completes or may rewrite, each by what is odd about it.
+ODD_OURS = {
+    "no Date": without(b"Date"),
+    "no Message-ID": without(b"Message-ID"),
+    "no Subject": without(b"Subject"),
+    "name in a comment": OURS.replace(b"From: The News <alice@ours.example>", b"From: alice@ours.example (The News)"),
+    "dot in an unquoted name": OURS.replace(b"From: The News", b"From: Dr. The News"),
+    "white space before the name": OURS.replace(b"From: The News <", b'From:   "The News"<'),
+    "tidy list": OURS.replace(b"To: you@ours.example", b"To: you@ours.example, bob@ours.example"),
+    "8-bit text": OURS + "Gr\u00fc\u00dfe\n".encode(),
+    "line of 3000 characters": OURS + b"x" * 3000 + b"\n",
+}
+UNTIDY_LISTS = {
+    "To without spaces": OURS.replace(b"To: you@ours.example", b"To: you@ours.example,bob@ours.example ,  carl@ours.example"),
+    "folded To": OURS.replace(b"To: you@ours.example", b"To: you@ours.example,\n  Dan <dan@ours.example>,eve@ours.example"),
+    "Cc without spaces": OURS.replace(b"Subject", b"Cc: you@ours.example,bob@ours.example\nSubject"),
+    "Reply-To without spaces": OURS.replace(b"Subject", b"Reply-To: a@ours.example,b@ours.example\nSubject"),
+    "unqualified To": OURS.replace(b"To: you@ours.example", b"To: you"),
+}
+UNQUALIFIED = OURS.replace(b"<alice@ours.example>", b"<alice>")
+
+
 def new_daemon(directory, program, zone, options=""):
     """A daemon that signs for ours.example, and a key to sign for signed.example with; the zone is added to quickstart's."""
     daemon = Daemon(directory, program, json.loads((TOP / "contrib/quickstart.d/dns.json").read_text()) | zone, options)
@@ -47,6 +73,17 @@ def want_signed(daemon, path, sender=USER):
     copy.write_bytes(without_envelope(path))
     out = run("/usr/bin/python3", TOP / "tests/lib/dkimpy_verify.py", daemon.dns, copy)
     want_equal("what dkimpy says", ["ed25519-sha256 pass", "rsa-sha256 pass"], sorted(out.splitlines()))
+
+
+def want_all_signed(site, messages):
+    """Each is signed, and the signatures verify after delivery."""
+    for name, message in messages.items():
+        path = site.delivered(site.submit(message, sender=USER))
+        try:
+            want_signed(site.daemon, path)
+        except Failed as e:
+            raise Failed(f"{name}: {e}") from e
+        want_match(f"{name}: verdict line", "signatures=2", site.daemon.verdict())
 
 
 class Site:

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """unbound_test.py [PART OF A NAME...]: the real daemon asks a real name server. --program FILE is the daemon to test."""
+import json
+import shutil
 import sys
 import time
 
 from site_setup import PLAIN, SPOOF, STRANGER, Site, new_daemon, program_argument, resynchronise
 
-from checks import Failed, case, run_cases, want_equal, want_none, want_words
+from checks import Failed, case, run_cases, want_equal, want_match, want_none, want_words
 from machine import clean_up_on_signals, scratch
 from postfix import Postfix
 from resolver import Resolver
 
+SECONDARY = "127.0.0.97"
 ZONE = {
     # more than fits into a UDP answer: asked again over TCP
     "big.example": {"TXT": ["v=spf1 " + " ".join(f"ip4:203.0.113.{i}" for i in range(90)) + " ip4:192.0.2.10 -all"]},
@@ -18,6 +21,9 @@ ZONE = {
     "mx.chain.example": {"MX": [[10, "a.chain.example"], [20, "b.chain.example"]]},
     "a.chain.example": {"A": ["203.0.113.200"]},
     "b.chain.example": {"A": ["192.0.2.77"]},
+    "ours.example": {"NS": ["ns1.ours.example.", "ns2.ours.example."]},
+    "ns1.ours.example": {"A": [SECONDARY]},
+    "ns2.ours.example": {"A": ["127.0.0.98"]},  # nobody is there
 }
 
 
@@ -56,6 +62,36 @@ def _(site):
         site.daemon.verdict()
 
 
+@case("unbound: key check and key rotate ask the name server that is named")
+def _(site):
+    keys, server = site.daemon.dir / "keys", f"127.0.0.1:{site.resolver.port}"
+    site.daemon.command("key", "new", "ours.example", "--dir", keys, "--selector", "rsa")
+    out = site.daemon.command("key", "check", "--dir", keys, "--server", server, check=False)
+    want_match("key check", f"rsa._domainkey.ours.example at {server}: the published key is another one; pending", out)
+    shutil.copy(site.daemon.dir / "rsa.ours.example.pem", keys / "ours.example/rsa.pem")
+    out = site.daemon.command("key", "check", "ours.example", "--dir", keys, "--server", server)
+    want_match("key check", f"rsa._domainkey.ours.example at {server}: ok, 2048-bit RSA key; pending", out)
+    began = int(time.time())
+    for now, want in ((began, "old answers are forgotten"), (began + 3599, "old answers are forgotten"),
+                      (began + 3600, "active; reload the daemon")):
+        out = site.daemon.command("key", "rotate", "ours.example", "--dir", keys, "--server", server, "--now", now)
+        want_match(f"key rotate at +{now - began} s", want, out)
+
+
+@case("unbound: key check finds the name servers of a domain; one that lags behind is a fault, one that is silent is none")
+def _(site):
+    conf, server = site.daemon.conf, f"127.0.0.1:{site.resolver.port}"
+    fresh = {k: v for k, v in site.daemon.zone.items() if "_domainkey" in k}
+    for zone, results, fault in ((fresh, ["ok", "ok", "unknown"], False), ({}, ["ok", "missing", "unknown"], True)):
+        with Resolver(scratch("secondary") / "unbound", zone, SECONDARY, 53):
+            out = json.loads(site.daemon.command("key", "check", "ours.example", "-c", conf, "--json", check=False))
+        want_equal("keys", ["rsa", "ed"], [k["selector"] for k in out["keys"]])
+        for key in out["keys"]:
+            names = [server, f"ns1.ours.example [{SECONDARY}]", "ns2.ours.example [127.0.0.98]"]
+            want_equal("answers", dict(zip(names, results)), {a["server"]: a["result"] for a in key["answers"]})
+            want_equal("good", not fault, key["good"])
+
+
 @case("unbound: the daemon ends with 0 and logged no mistake of its own")
 def _(site):
     want_equal("exit status", 0, site.daemon.stop())
@@ -69,7 +105,9 @@ def main():
     with Resolver(where / "unbound", daemon.zone) as resolver:
         daemon.dns_option = f'nameservers = {{"127.0.0.1:{resolver.port}"}}'
         with daemon, Postfix(where / "postfix", daemon.postfix_milter) as postfix:
-            return run_cases(Site(daemon, postfix), after_failure=lambda: resynchronise(daemon))
+            site = Site(daemon, postfix)
+            site.resolver = resolver
+            return run_cases(site, after_failure=lambda: resynchronise(daemon))
 
 
 if __name__ == "__main__":

@@ -49,12 +49,34 @@ static void the_hash_reads_every_byte(void **state)
     assert_true(map_hash(STR("a")) != map_hash(STR("a\0")));
 }
 
+static void add_up(void *ctx, struct str key, void *value)
+{
+    *(int *)ctx += *(int *)value * (int)key.n;
+}
+
+static void each_entry_is_visited_once(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct map *m = map_new(a);
+    int values[] = { 1, 10, 100 }, sum = 0;
+    map_each(m, add_up, &sum);
+    assert_int_equal(sum, 0);
+    map_set(m, STR("a"), &values[0]);
+    map_set(m, STR("bb"), &values[1]);
+    map_set(m, STR("ccc"), &values[2]);
+    map_each(m, add_up, &sum);
+    assert_int_equal(sum, 321);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_set),
         cmocka_unit_test(replacing_returns_the_old_value),
         cmocka_unit_test(the_hash_reads_every_byte),
+        cmocka_unit_test(each_entry_is_visited_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,98 @@
+/*
+ * login_map.c - which login may use which author address: the text of Postfix's smtpd_sender_login_maps.
+ *
+ *     ann@example.com     ann, boss
+ *     @example.com        postmaster
+ *
+ * As Postfix does, an address is looked for as it is, then by its domain, and the first line found decides: who is not in it, or
+ * whose address is in no line, may not. Logins are compared in any case. A line of a local part alone says nothing about a domain
+ * we could know and is not looked at.
+ */
+#include "mailseal/domain.h"
+#include "mailseal/limits.h"
+#include "mailseal/map.h"
+
+#include "config_int.h"
+
+struct logins {
+    struct str text; /* of one line */
+    struct logins *more;
+};
+
+struct login_map {
+    struct arena *arena;
+    struct map *by_address; /* to struct logins */
+};
+
+static struct str address_key(struct arena *a, struct str local, struct str domain)
+{
+    return str_lower(a, str_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(domain)));
+}
+
+static bool add_line(struct login_map *m, struct table_file *f, struct str entry, struct logins **last)
+{
+    struct str address = entry, value = entry, local, domain, normal;
+    struct logins *l = ARENA_NEW(m->arena, struct logins);
+    if (f->continues) {
+        if (*last == NULL)
+            return conf_text_fail(&f->text, f->line, "continues a line that is not there");
+        *l = (struct logins){ entry, (*last)->more };
+        (*last)->more = l;
+        return true;
+    }
+    table_cut(entry, &address, &value);
+    if (value.n == 0)
+        return conf_text_fail(&f->text, f->line, "'%.*s' names no login", STR_FMT(address));
+    *l = (struct logins){ value, NULL };
+    *last = l;
+    if (!str_rcut(address, '@', &local, &domain))
+        return true;
+    if (!domain_normalise(m->arena, domain, &normal))
+        return conf_text_fail(&f->text, f->line, "'%.*s' is no address", STR_FMT(address));
+    struct str key = address_key(m->arena, local, normal);
+    if (map_get(m->by_address, key) == NULL)
+        map_set(m->by_address, key, l);
+    return true;
+}
+
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *path, const char **error)
+{
+    struct login_map *m = ARENA_NEW(a, struct login_map);
+    struct table_file f;
+    struct str entry;
+    struct logins *last = NULL;
+    *m = (struct login_map){ a, map_new(a) };
+    bool ok = table_open(&f, a, scratch, path);
+    while (ok && table_next(&f, &entry))
+        ok = add_line(m, &f, entry, &last);
+    *error = f.text.error;
+    return ok ? m : NULL;
+}
+
+static bool has_login(const struct logins *l, struct str login)
+{
+    for (; l != NULL; l = l->more) {
+        size_t from = 0;
+        for (size_t i = 0; i <= l->text.n; i++) {
+            if (i < l->text.n && l->text.p[i] != ',' && !char_is_space(l->text.p[i]))
+                continue;
+            if (i > from && str_ieq(str_first(str_skip(l->text, from), i - from), login))
+                return true;
+            from = i + 1;
+        }
+    }
+    return false;
+}
+
+bool login_map_allows(const struct login_map *m, struct str login, struct str local, struct str domain)
+{
+    if (m == NULL)
+        return true;
+    struct arena *a = arena_new();
+    const struct logins *l = map_get(m->by_address, address_key(a, local, domain));
+    if (l == NULL)
+        l = map_get(m->by_address, address_key(a, STR_NONE, domain));
+    bool allowed = login.n > 0 && has_login(l, login);
+    arena_free(a);
+    return allowed;
+}
