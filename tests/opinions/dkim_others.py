@@ -33,6 +33,8 @@ RULES = {
     "key-tags": "a key record's h=, s= and t=s are not looked at, nor all of its syntax; RFC 6376 3.6.1, 6.1.2",
     "base64": "bits behind the end and characters that are none are taken in b= and bh=; RFC 4648 3.3, 3.5, RFC 6376 2.10",
     "padding": "b= without its padding is refused; RFC 6376 2.10: it may be missing",
+    "unix-from": "a line that begins with 'From ' is passed over anywhere in a header; RFC 5322 2.2, 3.6.8: it is no field, to "
+                 "mailseal, as to the mail servers, the body begins there",
     "white-space": "VT and FF are taken for white space; RFC 6376 2.8, 3.4.2: SP and HTAB",
 }
 REFUSED = "field-names"
@@ -95,6 +97,13 @@ def with_padding(message):
     return B_VALUE.sub(pad, message)
 
 
+def with_body_at_from(message):
+    """Where a line of the header begins with "From " the header ends."""
+    end = re.search(rb"\n\r?\n", message)
+    m = re.search(rb"\n(?=From[ \t]+[^ \t:])", message[:end.end() if end else None])
+    return message if m is None else message[:m.end()] + b"\r\n" + message[m.end():]
+
+
 def is_tag_list(text):
     """RFC 6376 3.2, and 8-bit characters (RFC 8616)."""
     elements = text.split(b";")
@@ -111,6 +120,8 @@ class Verifier(dkim.DKIM):
         self.rules = rules
         if "padding" in rules:
             message = with_padding(message)
+        if "unix-from" in rules:
+            message = with_body_at_from(message)
         super().__init__(message)
 
     def verify_headerprep(self, idx=0):
