@@ -123,5 +123,5 @@ def unpacked(name):
 
 def library_path(tree):
     """LD_LIBRARY_PATH for programs of a private tree."""
-    return ":".join(str(p) for p in [tree / "usr/lib/postfix", *tree.glob("usr/lib/*-linux-gnu"), *tree.glob("lib/*-linux-gnu")]
-                    if p.is_dir())
+    places = [tree / "usr/lib/postfix", tree / "usr/lib", *tree.glob("usr/lib/*-linux-gnu"), *tree.glob("lib/*-linux-gnu")]
+    return ":".join(str(p) for p in places if p.is_dir())
