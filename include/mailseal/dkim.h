@@ -80,7 +80,7 @@ struct dkim_sign_params {
     enum dkim_canon header_canon, body_canon;
     const struct str *fields; /* h= as a list of names; NULL takes the default of RFC 6376 5.4.1 plus oversigning */
     size_t n_fields;
-    bool oversign;                /* with `fields`: exactly those names when false */
+    bool oversign;                /* false: no name more often than it occurs; `fields` exactly as given */
     const struct str *oversigned; /* when there are any: exactly these names, present or not, are named once more than they occur */
     size_t n_oversigned;
     const struct pubkey *check; /* its other half: what was signed is verified before it is given out; NULL: it is not */

@@ -120,7 +120,7 @@ static void add_instances(struct dkim_sign *s, struct str name)
     enum oversign rule = oversign_rule(s->params, name);
     if (dkim_names_have(&s->names, name))
         return;
-    if (rule == OVERSIGN_ALWAYS || (rule == OVERSIGN_PRESENT && count > 0))
+    if (s->params->oversign && (rule == OVERSIGN_ALWAYS || (rule == OVERSIGN_PRESENT && count > 0)))
         count++;
     for (size_t i = 0; i < count && !s->names.too_many; i++)
         dkim_names_add(&s->names, name);

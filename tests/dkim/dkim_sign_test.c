@@ -14,7 +14,8 @@ static struct dkim_sign_params params(void)
                                       .identity = STR(""),
                                       .key = keys[KEY_ED25519],
                                       .header_canon = DKIM_CANON_RELAXED,
-                                      .body_canon = DKIM_CANON_RELAXED };
+                                      .body_canon = DKIM_CANON_RELAXED,
+                                      .oversign = true };
 }
 
 /* The field's value without folding. */
@@ -109,6 +110,16 @@ static void chosen_fields(void **state)
         ROW_STR(rows[i].name, tag_of(a, field_of(a, message, &p), "h"), str_of(rows[i].want));
         arena_free(a);
     }
+}
+
+static void without_oversigning_the_default_names_what_is_there(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct dkim_sign_params p = params();
+    p.oversign = false;
+    ROW_STR("default list", tag_of(a, field_of(a, STR(MESSAGE), &p), "h"), STR("From:Subject:Date:To"));
+    arena_free(a);
 }
 
 /* DK-83: the site's own list replaces the rule for every name. */
@@ -354,6 +365,7 @@ static void a_field_beyond_the_limit_is_refused(void **state)
     const char *reason;
     headers_init(&h, a);
     assert_true(headers_read(&h, STR(MESSAGE), &body));
+    p.oversign = false;
     p.fields = names;
     p.n_fields = 2;
     struct dkim_body *b = dkim_body_new(a);
@@ -370,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_fields),
         cmocka_unit_test(chosen_fields),
+        cmocka_unit_test(without_oversigning_the_default_names_what_is_there),
         cmocka_unit_test(named_fields_are_oversigned),
         cmocka_unit_test(what_was_signed_is_verified),
         cmocka_unit_test(tags_are_those_asked_for),
