@@ -1,32 +1,6 @@
 #!/bin/sh
 # cmd_test.sh - the commands as a person uses them: exit codes, files made, and that each agrees with the others.
-program=${MAILSEAL:-./mailseal}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-n=0 failed=0
-
-ok() {
-    n=$((n + 1))
-    echo "ok $n - $1"
-}
-not_ok() {
-    n=$((n + 1)) failed=$((failed + 1))
-    echo "not ok $n - $1"
-    sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | head -n 20
-}
-
-# run WANTED-EXIT-CODE NAME COMMAND...: stdout and stderr stay in files.
-run() {
-    wanted=$1 name=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err" <"${input:-/dev/null}"
-    got=$?
-    if [ "$got" -eq "$wanted" ]; then ok "$name"; else not_ok "$name: want exit code $wanted, got $got"; fi
-}
-# says FILE TEXT: the last command's output or error has this text.
-says() {
-    if grep -qF -- "$2" "$work/$1"; then ok "$name: says '$2'"; else not_ok "$name: does not say '$2'"; fi
-}
+. "${srcdir:-.}/tests/lib/tap.sh"
 
 # ---- usage ----
 run 2 "no command" "$program"

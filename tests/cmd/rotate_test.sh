@@ -1,35 +1,8 @@
 #!/bin/sh
 # rotate_test.sh - the key directory: keys made, rotated from start to end with a scripted DNS and clock, crashes between the steps,
 # directories that are not safe.
-program=${MAILSEAL:-./mailseal}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-n=0 failed=0
+. "${srcdir:-.}/tests/lib/tap.sh"
 
-ok() {
-    n=$((n + 1))
-    echo "ok $n - $1"
-}
-not_ok() {
-    n=$((n + 1)) failed=$((failed + 1))
-    echo "not ok $n - $1"
-    sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | head -n 20
-}
-# run WANTED-EXIT-CODE NAME COMMAND...: stdout and stderr stay in files.
-run() {
-    wanted=$1 name=$2
-    shift 2
-    "$@" >"$work/out" 2>"$work/err" </dev/null
-    got=$?
-    if [ "$got" -eq "$wanted" ]; then ok "$name"; else not_ok "$name: want exit code $wanted, got $got"; fi
-}
-# says FILE TEXT, says_not FILE TEXT: of the last command's output or error.
-says() {
-    if grep -qF -- "$2" "$work/$1"; then ok "$name: says '$2'"; else not_ok "$name: does not say '$2'"; fi
-}
-says_not() {
-    if grep -qF -- "$2" "$work/$1"; then not_ok "$name: says '$2'"; else ok "$name: does not say '$2'"; fi
-}
 # same NAME GOT WANT
 same() {
     if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1: want '$3', got '$2'"; fi
