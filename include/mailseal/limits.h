@@ -12,7 +12,6 @@
 #define LIMIT_HEADER_FIELDS 2000          /* fields kept; real mail stays below 300 */
 #define LIMIT_HEADER_BYTES  (512 * 1024)  /* bytes of all fields */
 #define LIMIT_HEADER_FIELD  (128 * 1024)  /* bytes of one field, above Postfix's header_size_limit of 102400 */
-#define LIMIT_RECIPIENTS    10000         /* counted, not kept */
 #define LIMIT_ADDRESS       1024          /* bytes of an envelope address or HELO argument looked at */
 
 /* RFC 5322 addresses. */
@@ -80,15 +79,13 @@
 #define LIMIT_DKIM_FIELD      8192 /* bytes of a DKIM-Signature field of ours */
 #define LIMIT_LOG_LINE        1024
 #define LIMIT_REPLY           400 /* bytes of a reply text, printable ASCII */
-#define LIMIT_EDITS           (LIMIT_HEADER_FIELDS + 16)
 
 /* The daemon. */
 #define LIMIT_SESSIONS     1000 /* messages being worked on; above it new messages get a 451 */
 #define LIMIT_THREAD_STACK (256 * 1024)
-#define LIMIT_WORKERS      64    /* threads of the future pool */
-#define LIMIT_IDLE_S       300   /* seconds between two packets of the mail server */
-#define LIMIT_MESSAGE_MS   60000 /* all work at end of message */
-#define LIMIT_DRAIN_S      25    /* seconds a stopping daemon waits for messages in flight */
+#define LIMIT_WORKERS      64  /* threads of the future pool */
+#define LIMIT_IDLE_S       300 /* seconds between two packets of the mail server */
+#define LIMIT_DRAIN_S      25  /* seconds a stopping daemon waits for messages in flight */
 
 /* Files. */
 #define LIMIT_CONFIG_FILE   (4 * 1024 * 1024)

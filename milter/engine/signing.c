@@ -69,7 +69,7 @@ static void add_signature(struct msg *m, const struct sign_key *k)
 
 /* ---- signatures that are there already ---- */
 
-/* A first look, without regard to the syntax: does any field name the domain? Most mail has no such field at all. */
+/* Most mail of our own clients has no such field at all. */
 static bool may_bear_ours(struct msg *m)
 {
     return m->n_sign > 0 && headers_count(&m->headers, STR("DKIM-Signature")) > 0;
