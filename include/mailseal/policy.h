@@ -13,8 +13,14 @@
 #include "mailseal/dmarc.h"
 #include "mailseal/ip.h"
 
-enum action { ACTION_ACCEPT, ACTION_QUARANTINE, ACTION_REJECT, ACTION_TEMPFAIL };
+/* Mildest first: where recipients of one message disagree, the smaller number is done. */
+enum action { ACTION_ACCEPT, ACTION_LABEL, ACTION_QUARANTINE, ACTION_TEMPFAIL, ACTION_REJECT, ACTION_DISCARD };
 extern const struct name_code action_names[];
+
+/* Where the message comes from. A relay is a host of ours in front of us (trusted-relays). */
+enum client_class { CLIENT_OUTSIDE, CLIENT_INTERNAL, CLIENT_LOCAL, CLIENT_RELAY };
+/* Outbound is what our own clients send: it is signed and not judged. */
+enum direction { DIRECTION_INBOUND, DIRECTION_OUTBOUND };
 
 /* All a rule can ask about. Each member is one fact name of the rule language (mailseal-policy(5)). */
 struct policy_facts {
@@ -29,16 +35,44 @@ struct policy_facts {
     bool sealer;              /* "sealer": trusted, when sealer_evidence() says so, else other */
     bool forwarder;           /* "forwarder": the client is in trusted-forwarders */
     bool tempfail_wanted;     /* "temperror-option": the site's option dmarc-temperror: accept or tempfail */
-    struct str from_domain;   /* for replies only */
-    struct str spf_domain;    /* for replies only */
+
+    enum auth_code dkim_aligned; /* "dkim-aligned": the best result of the signatures aligned with the author's domain */
+    bool aligned;                /* "aligned": SPF or DKIM passed for a domain aligned with the author's, record or not */
+    enum direction direction;    /* "direction": inbound, outbound */
+    enum client_class client;    /* "client": outside, internal, local, relay */
+    bool authenticated;          /* "authenticated" */
+    bool exempt;                 /* "exempt": of the site's lists exempt-clients and exempt-dkim-domains */
+    bool treat_as_reject;        /* "treat-as-reject": the author's domain is in the site's list of this name */
+    bool never_reject;           /* "never-reject": the same */
+    bool require_dkim;           /* "require-dkim": the same */
+    struct str from_domain;      /* "from-domain": of the author, normal form; or empty */
+    struct str sender_domain;    /* "sender-domain": of MAIL FROM, normal form; or empty */
+    struct str recipient_domain; /* "recipient-domain": of the recipient decided for, normal form; or empty */
+    struct str daemon;           /* "daemon": {daemon_name} of the mail server; or empty */
+
+    int64_t now;           /* seconds since 1970, for rules that expire */
+    bool no_tempfail;      /* bounded deferral is used up, or the brake is on: rules that tempfail do not match */
+    struct str spf_domain; /* for replies only, like what follows */
+    struct str client_ip, queue_id;
 };
 
 struct policy_decision {
     enum action action;
-    const char *rule;  /* its name, owned by the policy */
-    int code;          /* 550, 451, ...; 0 for accept and quarantine */
-    const char *xcode; /* "5.7.1"; owned by the policy */
-    struct str text;   /* reply text, safe printable ASCII, at most LIMIT_REPLY bytes, in the arena */
+    const char *rule;   /* its name, owned by the policy */
+    int code;           /* 550, 451, ...; 0 for accept and quarantine */
+    const char *xcode;  /* "5.7.1"; owned by the policy */
+    struct str text;    /* reply text, safe printable ASCII, at most LIMIT_REPLY bytes, in the arena */
+    const char *reason; /* what the rule gives as its reason, or ""; owned by the policy */
+    const char *list;   /* NULL, or the list that could not be looked at on the way here: its conditions did not hold */
+};
+
+/* One rule as it was tried, for explanations. */
+struct policy_step {
+    const char *rule, *reason, *owner; /* "" where the file says nothing */
+    enum action action;
+    bool matched, expired;
+    struct str condition; /* of a rule that did not match: its first condition that does not hold, as written ... */
+    struct str value;     /* ... and what the fact is */
 };
 
 struct policy;
@@ -47,6 +81,18 @@ struct policy *policy_read(struct arena *a, const char *path, const char **error
 const char *policy_name(const struct policy *p); /* "standard" for .../standard.policy */
 size_t policy_count(const struct policy *p);     /* rules */
 void policy_decide(const struct policy *p, const struct policy_facts *f, struct arena *a, struct policy_decision *out);
+/* The same, rule by rule, the last one called for is the one that matches. */
+void policy_trace(const struct policy *p, const struct policy_facts *f, struct arena *a,
+                  void (*fn)(void *ctx, const struct policy_step *step), void *ctx);
+bool policy_asks_recipient(const struct policy *p); /* a rule asks for "recipient-domain" */
+bool policy_asks_outbound(const struct policy *p);  /* a rule may match outbound mail */
+/* The names of the rules that have expired at `now`; returns how many. */
+size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, const char ***names);
+
+/* All facts as one line of text, "spf=pass ... from-domain=example.org", and back; false when the text is none. Facts that the text
+ * does not have keep what `out` had; ones that we do not know are passed over: the text may be older or newer than we are. */
+struct str policy_facts_write(struct arena *a, const struct policy_facts *f);
+bool policy_facts_read(struct arena *a, struct str text, struct policy_facts *out) __attribute__((warn_unused_result));
 
 /* Positive evidence that the message came through a mailing list: a List-Id (RFC 2919) whose identifier lies in `domain` of one of
  * the passing identifiers (SPF or DKIM). */

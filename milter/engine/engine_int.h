@@ -76,7 +76,10 @@ void signing_start(struct msg *m);
 void signing_join(struct msg *m);
 void signing_drop(struct msg *m);
 
-/* outcome.c: results to decision. */
+/* facts.c: results to facts. */
+void facts_of(struct msg *m);
+
+/* decide.c: facts to decision. */
 void outcome_decide(struct msg *m);
 
 /* seal.c: an ARC set for mail that was judged. start at end of header; add after all other edits. */

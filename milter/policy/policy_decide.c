@@ -20,9 +20,11 @@
 
 const struct name_code action_names[] = {
     { "accept", ACTION_ACCEPT },
+    { "label", ACTION_LABEL },
     { "quarantine", ACTION_QUARANTINE },
-    { "reject", ACTION_REJECT },
     { "tempfail", ACTION_TEMPFAIL },
+    { "reject", ACTION_REJECT },
+    { "discard", ACTION_DISCARD },
     { NULL, 0 },
 };
 
@@ -122,7 +124,9 @@ void policy_decide(const struct policy *p, const struct policy_facts *f, struct 
 
         if (!matches(rule, f))
             continue;
-        *out = (struct policy_decision){ rule->action, rule->name, rule->code, rule->xcode, STR_NONE };
+        *out = (struct policy_decision){
+            .action = rule->action, .rule = rule->name, .code = rule->code, .xcode = rule->xcode, .reason = ""
+        };
         if (rule->code != 0)
             out->text = expand(rule, f, a);
         return;

@@ -168,7 +168,7 @@ static bool parse_action(struct reader *r, const struct conf_section *section, c
         return conf_text_fail(&r->text, line, "there is no action '%s'", action);
     rule->action = (enum action)code;
     rule->xcode = "";
-    if (rule->action == ACTION_ACCEPT || rule->action == ACTION_QUARANTINE) {
+    if (rule->action != ACTION_REJECT && rule->action != ACTION_TEMPFAIL) {
         if (reply != NULL)
             return conf_text_fail(&r->text, reply_line, "rule '%s' has a reply, but the action %s sends none", rule->name, action);
         return true;

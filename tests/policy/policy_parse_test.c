@@ -32,7 +32,7 @@ static const struct row rows[] = {
     { "empty alternative", "rule \"a\" { when = {\"dmarc=fail|\"} action = accept }" ALL, ":1: 'dmarc' has no value ''" },
     { "no condition", "rule \"a\" { when = {\"dmarc\"} action = accept }" ALL,
       ":1: 'dmarc' is no condition: fact=value or fact!=value" },
-    { "action", "\nrule \"a\" {\n  action = discard\n}\n", ":3: there is no action 'discard'" },
+    { "action", "\nrule \"a\" {\n  action = drop\n}\n", ":3: there is no action 'drop'" },
     { "no action", "\nrule \"a\" {\n  when = {\"dmarc=fail\"}\n}\n" ALL, ":2: rule 'a' has no action" },
     { "unknown option", "rule \"a\" {\n  then = accept\n}\n", ":2: no such option 'then'" },
     { "unknown section", "\nrole \"a\" {\n  action = accept\n}\n", ":2: no such option 'role'" },

@@ -1,4 +1,4 @@
-/* outcome_test.c - results to decision, options behind the policy, the verdict line. */
+/* decide_test.c - facts to decision, and the options that stand behind the policy. */
 #include "engine_support.h"
 
 static void decisions_and_options(void **state)

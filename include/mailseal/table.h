@@ -1,0 +1,41 @@
+/*
+ * table.h - lists and tables of a site: text files, and socketmap servers (Postfix's socketmap_table(5)).
+ *
+ * A file is read once, whole; looking up costs no look at anything whose number grows with it. A server is asked at the time, with
+ * answers kept for a while; one that is dead or slow gives TABLE_UNKNOWN, soon, and never an answer nobody gave.
+ */
+#ifndef MAILSEAL_TABLE_H
+#define MAILSEAL_TABLE_H
+
+#include "mailseal/ip.h"
+#include "mailseal/str.h"
+
+struct arena;
+struct table;
+
+enum table_answer { TABLE_NO, TABLE_YES, TABLE_UNKNOWN };
+
+/* What the entries are. */
+enum table_kind {
+    TABLE_DOMAINS, /* one a line: "example.org" is that name, ".example.org" all names below it */
+    TABLE_CLIENTS, /* addresses, networks, and domain names as above (of the client's forward-confirmed name) */
+    TABLE_TEXT     /* "KEY VALUE", keys compared without regard to case */
+};
+
+/* spec: /PATH or file:/PATH, socketmap:unix:/PATH:NAME, socketmap:inet:HOST:PORT:NAME. The table lives as long as the arena. NULL
+ * with "file:line: what is wrong" (or without a line) in the arena. A server need not be there yet. */
+struct table *table_read(struct arena *a, const char *spec, enum table_kind kind, const char **error);
+/* NULL, or a literal: what is wrong with the form of a spec. No file is touched. */
+const char *table_spec_fault(struct str spec);
+const char *table_spec(const struct table *t);
+size_t table_count(const struct table *t); /* entries of a file; 0 for a server */
+
+/* Any thread. domain in normal form; an empty one is in no table. A server is asked for DOMAIN, then .PARENT for each parent. */
+enum table_answer table_has_domain(const struct table *t, struct str domain);
+/* Of a TABLE_CLIENTS. */
+enum table_answer table_has_ip(const struct table *t, struct ip ip);
+bool table_has_names(const struct table *t); /* there are domain names in it, or there may be: it pays to find out the client's */
+/* The value of a key, in a: TABLE_TEXT, and servers of any kind. */
+enum table_answer table_get(const struct table *t, struct arena *a, struct str key, struct str *value);
+
+#endif
