@@ -21,7 +21,8 @@
 #define SERVER_LOG         4096
 
 enum how {
-    WHOLE,      /* at once */
+    VALUE,      /* "OK " and the reply, as a netstring */
+    WHOLE,      /* at once, as it is */
     DRIP,       /* byte by byte */
     THEN_CLOSE, /* and then the connection is closed */
     JUST_CLOSE, /* nothing, the connection is closed */
@@ -31,7 +32,7 @@ enum how {
 };
 
 struct line {
-    const char *key, *reply; /* the key "*" is any */
+    const char *key, *reply;
     enum how how;
 };
 
@@ -83,9 +84,14 @@ static inline void server_answer(struct server *s, size_t i)
     if (strlen(s->log) + strlen(key) + 2 < sizeof s->log)
         strcat(strcat(s->log, key), "|");
     atomic_fetch_add(&s->requests, 1);
-    while (l->key != NULL && strcmp(l->key, "*") != 0 && strcmp(l->key, key) != 0)
+    while (l->key != NULL && strcmp(l->key, key) != 0)
         l++;
     const char *reply = l->key != NULL ? l->reply : "9:NOTFOUND ,";
+    char value[1000];
+    if (l->key != NULL && l->how == VALUE) {
+        snprintf(value, sizeof value, "%zu:OK %s,", strlen(reply) + 3, reply);
+        reply = value;
+    }
     bool used = s->conn[i].requests++ > 0, closes = l->key != NULL && (l->how == JUST_CLOSE || (l->how == ONCE_MORE && used));
     if (l->key != NULL && l->how == LATE)
         s->late = s->conn[i].fd;
