@@ -131,12 +131,11 @@ static void the_forms_are_asked_for_in_turn(void **state)
         p->conf.sign_all_matches = rows[i].all;
         struct sign_server *s = sign_server_new(a, &p->conf, &error);
         assert_non_null(s);
-        p->patterns.log[0] = p->keys.log[0] = '\0';
         assert_true(str_rcut(str_of(rows[i].address), '@', &local, &domain));
         size_t n = sign_server_find(s, a, local, domain, found);
         ROW_STR(rows[i].address, describe(a, found, n), str_of(rows[i].want));
-        ROW_STR(rows[i].address, str_of(p->patterns.log), str_of(rows[i].asked));
-        ROW_STR(rows[i].address, str_of(p->keys.log), str_of(rows[i].asked_keys));
+        ROW_STR(rows[i].address, str_of(server_log(&p->patterns, a)), str_of(rows[i].asked));
+        ROW_STR(rows[i].address, str_of(server_log(&p->keys, a)), str_of(rows[i].asked_keys));
         arena_free(a);
     }
 }

@@ -49,7 +49,8 @@ struct server {
     } conn[SERVER_CONNECTIONS];
     pthread_t thread;
     atomic_uint connections, requests;
-    char log[SERVER_LOG]; /* "KEY|KEY|": read it when the server is idle */
+    pthread_mutex_t mutex;
+    char log[SERVER_LOG]; /* "KEY|KEY|", guarded by it */
 };
 
 static inline void server_send(int fd, const char *reply, enum how how)
@@ -81,8 +82,10 @@ static inline void server_answer(struct server *s, size_t i)
         abort();
     snprintf(key, sizeof key, "%.*s", (int)length - 5, s->conn[i].in + at + 5);
     s->conn[i].n = 0;
+    pthread_mutex_lock(&s->mutex);
     if (strlen(s->log) + strlen(key) + 2 < sizeof s->log)
         strcat(strcat(s->log, key), "|");
+    pthread_mutex_unlock(&s->mutex);
     atomic_fetch_add(&s->requests, 1);
     while (l->key != NULL && strcmp(l->key, key) != 0)
         l++;
@@ -151,6 +154,7 @@ static inline void server_start(struct server *s, const char *dir, const struct 
     socklen_t n = sizeof in;
     memset(s, 0, sizeof *s);
     s->script = script;
+    pthread_mutex_init(&s->mutex, NULL);
     s->late = -1;
     for (size_t i = 0; i < SERVER_CONNECTIONS; i++)
         s->conn[i].fd = -1;
@@ -178,6 +182,16 @@ static inline void server_stop(struct server *s)
     close(s->fd);
     close(s->stop[0]);
     close(s->stop[1]);
+}
+
+/* What was asked since the last time. */
+static inline const char *server_log(struct server *s, struct arena *a)
+{
+    pthread_mutex_lock(&s->mutex);
+    const char *log = str_cstr(a, str_of(s->log));
+    s->log[0] = '\0';
+    pthread_mutex_unlock(&s->mutex);
+    return log;
 }
 
 #endif

@@ -118,7 +118,7 @@ static void a_server_answers(void **state)
     assert_int_equal(table_has_ip(t, (struct ip){ .family = 0 }), TABLE_NO);
     assert_int_equal(table_get(t, a, STR("Ann@A.Example"), &value), TABLE_YES);
     ROW_STR("value", value, STR("v"));
-    assert_string_equal(server.log, "b.a.example|.a.example|a.example|.example|192.0.2.9|ann@a.example|");
+    assert_string_equal(server_log(&server, a), "b.a.example|.a.example|a.example|.example|192.0.2.9|ann@a.example|");
     t = table_read(a, spec, TABLE_DOMAINS, &error);
     assert_non_null(t);
     assert_false(table_has_names(t));
