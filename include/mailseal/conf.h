@@ -14,6 +14,7 @@
 #include "mailseal/dkim.h"
 #include "mailseal/ip.h"
 #include "mailseal/policy.h"
+#include "mailseal/table.h"
 
 struct strings {
     const char **v;
@@ -47,7 +48,9 @@ enum self_check { SELF_CHECK_NEVER, SELF_CHECK_RSA, SELF_CHECK_ALWAYS };
 /* Which keys sign for the author local@domain (domain in normal form). The first of these that has any: the sections of the domain
  * and its directory of keys; those of its nearest parent that sign for subdomains; the signing table. No look at anything whose
  * number grows with the tables. Fills out, which has room for LIMIT_SIGN_KEYS, with keys of the keyring or of the arena, and
- * returns how many. Any thread. */
+ * returns how many, or KEYRING_UNKNOWN: a server that has to be asked did not answer, or not in a form that can be used, which is
+ * logged. Any thread. */
+#define KEYRING_UNKNOWN SIZE_MAX
 size_t keyring_find(const struct keyring *k, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
 
 /* The `sign` sections, in the file's order. */
@@ -71,7 +74,7 @@ void keyring_check(const struct keyring *k, size_t *good, size_t *refused);
 
 /* May this login use this author address (local@domain, any case)? Yes without a map. Postfix: smtpd_sender_login_maps. */
 struct login_map;
-bool login_map_allows(const struct login_map *m, struct str login, struct str local, struct str domain);
+enum table_answer login_map_ask(const struct login_map *m, struct str login, struct str local, struct str domain);
 
 struct conf {
     const char *path;           /* the file read, or "" for defaults alone */
@@ -83,6 +86,9 @@ struct conf {
     const char *policy_name;    /* a shipped profile's name (in MAILSEAL_POLICYDIR; the environment may name another), or a path */
     struct networks internal;   /* internal-networks */
     struct networks forwarders; /* trusted-forwarders */
+    struct {
+        const char *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim; /* "" : none */
+    } specs;                                                                                              /* of the tables below */
     const char *seal_domain, *seal_selector, *seal_key_file; /* seal-*: all set, or all "": do not seal */
     struct privkey *seal_key;                                /* NULL: do not seal */
     struct strings trusted_sealers;                          /* trusted-sealers: d= of ARC seals, in A-labels, any case */
@@ -98,13 +104,16 @@ struct conf {
     int64_t workers;            /* threads of the pool */
 
     const char *key_directory;              /* key-directory; "" : none */
-    const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH" or "/PATH"; "" : none */
+    const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH", "/PATH", or servers; "" : none */
     bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */
     struct sign_key sign;                   /* how keys of the directory and the tables sign: sign-headers and the like */
     const char *sender_login_map;           /* "" : none */
     enum self_check sign_self_check;
     bool require_published_key;
 
+    /* Tables of the options of these names, open; NULL: none. The first is of TABLE_CLIENTS, the others of TABLE_DOMAINS, of the
+     * author. */
+    struct table *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim;
     struct policy *policy; /* the profile, read */
     struct keyring *keyring;
     struct login_map *logins; /* or NULL */

@@ -75,14 +75,41 @@ static bool read_sources(struct conf *c, struct conf_text *t)
 {
     struct key_lookup *dir = NULL;
     struct sign_table *table = NULL;
+    struct sign_server *server = NULL;
+    bool asked = table_spec_is_server(str_of(c->signing_table));
+    if (asked != table_spec_is_server(str_of(c->key_table)))
+        return conf_text_fail(t, conf_section_line(&t->top, "signing-table"),
+                              "key-table and signing-table are either both files or both servers");
     if (c->key_directory[0] != '\0')
         dir = key_lookup_new(c->arena, c->key_directory, &c->sign);
-    if (c->key_table[0] != '\0' && (table = sign_table_read(c->arena, t->arena, c, &t->error)) == NULL)
+    if (asked && (server = sign_server_new(c->arena, c, &t->error)) == NULL)
         return false;
-    keyring_set_sources(c->keyring, dir, table);
+    if (c->key_table[0] != '\0' && !asked && (table = sign_table_read(c->arena, t->arena, c, &t->error)) == NULL)
+        return false;
+    keyring_set_sources(c->keyring, dir, table, server);
     if (c->sender_login_map[0] != '\0')
         c->logins = login_map_read(c->arena, t->arena, c->sender_login_map, &t->error);
     return c->sender_login_map[0] == '\0' || c->logins != NULL;
+}
+
+/* One table of a site: the line is that of its option, what is wrong may be in a line of its own. */
+static bool open_table(struct conf *c, struct conf_text *t, const char *option, const char *spec, enum table_kind kind,
+                       struct table **out)
+{
+    const char *error;
+    if (spec[0] == '\0')
+        return true;
+    *out = table_read(c->arena, spec, kind, &error);
+    return *out != NULL || conf_text_fail(t, conf_section_line(&t->top, option), "%s: %s", option, error);
+}
+
+static bool open_tables(struct conf *c, struct conf_text *t)
+{
+    return open_table(c, t, "exempt-clients", c->specs.exempt_clients, TABLE_CLIENTS, &c->exempt_clients) &&
+           open_table(c, t, "exempt-dkim-domains", c->specs.exempt_dkim_domains, TABLE_DOMAINS, &c->exempt_dkim_domains) &&
+           open_table(c, t, "treat-as-reject", c->specs.treat_as_reject, TABLE_DOMAINS, &c->treat_as_reject) &&
+           open_table(c, t, "never-reject", c->specs.never_reject, TABLE_DOMAINS, &c->never_reject) &&
+           open_table(c, t, "require-dkim", c->specs.require_dkim, TABLE_DOMAINS, &c->require_dkim);
 }
 
 /* The one place that asks for the host name. A name that is no authserv-id cannot be one by accident of a set-up: then it is
@@ -110,7 +137,7 @@ static bool read_conf(struct conf *c, struct conf_text *t, bool may_be_missing)
     if (c->authserv_id[0] == '\0')
         c->authserv_id = host_name(c->arena);
     c->policy = policy_read(c->arena, policy_path(c), &t->error);
-    return c->policy != NULL && read_keys(c, t) && read_sources(c, t) && read_seal_key(c, t);
+    return c->policy != NULL && read_keys(c, t) && read_sources(c, t) && read_seal_key(c, t) && open_tables(c, t);
 }
 
 /* ---- the door ---- */

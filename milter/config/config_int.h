@@ -10,6 +10,8 @@
 #include "mailseal/buf.h"
 #include "mailseal/conf_text.h"
 #include "mailseal/conf.h"
+#include "mailseal/table.h"
+#include "mailseal/table_file.h"
 
 #define CONF_LIST_MAX 4096 /* values of one list */
 
@@ -18,6 +20,7 @@ enum option_type {
     OPTION_PATH,     /* const char *: made absolute from the directory of the configuration file; "" stays */
     OPTION_PROFILE,  /* const char *: a name, or with a slash a path as above */
     OPTION_TABLE,    /* const char *: file:PATH, refile:PATH or PATH, the path made absolute as above */
+    OPTION_LOOKUP,   /* const char *: a spec of table.h, a relative path in it made absolute as above; "": none */
     OPTION_DOMAIN,   /* const char *: labels in normal form (a selector is one or more labels, RFC 6376 3.1) */
     OPTION_BOOL,     /* bool, by one of `words` */
     OPTION_CHOICE,   /* int, by one of `words` */
@@ -76,7 +79,8 @@ void keyring_set_key(struct keyring *k, size_t i, const struct key_secret *secre
 /* What stands beside the sections; NULL: none. */
 struct key_lookup;
 struct sign_table;
-void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table);
+struct sign_server;
+void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table, struct sign_server *server);
 
 /* ---- key_store.c: keys read from files, a bounded number of them ---- */
 struct key_store;
@@ -92,21 +96,6 @@ size_t key_lookup_find(struct key_lookup *d, struct str domain, const struct sig
 /* Calls fn for each key of each domain that signs. */
 void key_lookup_each(struct key_lookup *d, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
-/* ---- table_file.c: text files of one entry a line ---- */
-#define TABLE_FILE_MAX ((size_t)256 * 1024 * 1024) /* bytes */
-struct table_file {
-    struct conf_text text; /* path and error */
-    struct str rest;
-    int line;       /* of the entry */
-    bool continues; /* the entry begins with white space */
-};
-/* Reads the file into the arena; errors go to scratch. False with file->text.error. */
-bool table_open(struct table_file *f, struct arena *a, struct arena *scratch, const char *path) __attribute__((warn_unused_result));
-/* The next entry without comment and white space around it; false at the end. */
-bool table_next(struct table_file *f, struct str *entry);
-/* The first word, and what follows it. */
-void table_cut(struct str entry, struct str *word, struct str *rest);
-
 /* ---- sign_table.c: OpenDKIM's KeyTable and SigningTable ---- */
 /* NULL with an error in scratch. */
 struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const struct conf *c, const char **error);
@@ -116,7 +105,24 @@ size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str l
 /* Calls fn for each key whose file does not depend on the author. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
+/* ---- sign_server.c: the same asked of servers, both of them ---- */
+/* NULL with an error in the arena. */
+struct sign_server *sign_server_new(struct arena *a, const struct conf *c, const char **error);
+/* As keyring_find(). */
+size_t sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
+
+/* ---- sign_make.c: keys as tables tell them ---- */
+#define SIGN_AUTHOR STR("%") /* stands for the author's domain */
+struct sign_recipe {
+    struct str domain, selector, path, identity; /* domain may be SIGN_AUTHOR, path and identity may hold it */
+};
+/* A key that signs as `how`, in the arena. */
+const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how, const struct sign_recipe *r, struct str author);
+/* Adds it to those found, unless one of this domain and selector is there. */
+void sign_key_add(const struct sign_key *k, const struct sign_key **keys, size_t *n);
+
 /* ---- login_map.c ---- */
-struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *path, const char **error);
+/* A file or a server. NULL with an error in scratch, or in the arena. */
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *spec, const char **error);
 
 #endif

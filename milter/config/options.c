@@ -99,16 +99,24 @@ static const char *check_account(struct str value)
     return has_only(value, "-_.") ? NULL : "is no account name";
 }
 
-/* A file of OpenDKIM's; its other kinds of tables are none. */
+/* A file of OpenDKIM's, or a server; its other kinds of tables are none. */
 static const char *check_table(struct str value)
 {
-    static const char wanted[] = "is no table (file:PATH, refile:PATH or PATH)";
+    static const char wanted[] = "is no table (file:PATH, refile:PATH, PATH or socketmap:...)";
     struct str kind, path;
+    if (table_spec_is_server(value))
+        return table_spec_fault(value);
     if (str_istarts(value, STR("/")) || !str_cut(value, ':', &kind, &path))
         path = value;
     else if (!str_eq(kind, STR("file")) && !str_eq(kind, STR("refile")))
         return wanted;
     return path.n > 0 || value.n == 0 ? check_path(path) : wanted;
+}
+
+/* A file or server of table.h. */
+static const char *check_lookup(struct str value)
+{
+    return value.n > 0 ? table_spec_fault(value) : NULL;
 }
 
 /* Whether it lies within the domain is known when the section is complete. */
@@ -210,6 +218,17 @@ const struct conf_option conf_options[] = {
       "Clients whose mail is ours: it is signed and not judged, like that of authenticated users." },
     { "trusted-forwarders", OPTION_NETWORKS, "", AT(forwarders), UP_TO(CONF_LIST_MAX),
       "Clients known to pass on other people's mail, as a fact for the policy." },
+    { "exempt-clients", OPTION_LOOKUP, "", AT(specs.exempt_clients), CHECK(check_lookup),
+      "A table of clients whose mail passes whatever the checks say: addresses, networks, names of hosts; empty: none." },
+    { "exempt-dkim-domains", OPTION_LOOKUP, "", AT(specs.exempt_dkim_domains), CHECK(check_lookup),
+      "A table of author domains whose mail passes whatever else the checks say when DKIM shows that it is theirs; empty: none." },
+    { "treat-as-reject", OPTION_LOOKUP, "", AT(specs.treat_as_reject), CHECK(check_lookup),
+      "A table of author domains to treat as if they asked with p=reject; empty: none." },
+    { "never-reject", OPTION_LOOKUP, "", AT(specs.never_reject), CHECK(check_lookup),
+      "A table of author domains whose mail is not rejected for failing; empty: none." },
+    { "require-dkim", OPTION_LOOKUP, "", AT(specs.require_dkim), CHECK(check_lookup),
+      "A table of author domains known to sign all their mail, from which none without a valid aligned signature is taken; empty: "
+      "none." },
     { "seal-domain", OPTION_DOMAIN, "", AT(seal_domain), CHECK(NULL),
       "Seal (ARC) judged mail as this domain, on a host that passes it on to others; empty: do not seal." },
     { "seal-selector", OPTION_DOMAIN, "", AT(seal_selector), CHECK(NULL), "Selector of the ARC seals." },
@@ -245,9 +264,10 @@ const struct conf_option conf_options[] = {
     { "key-directory", OPTION_PATH, "", AT(key_directory), CHECK(check_path),
       "A directory of private keys, DOMAIN/SELECTOR.pem, that sign besides those of sections; empty: none." },
     { "key-table", OPTION_TABLE, "", AT(key_table), CHECK(check_table),
-      "A KeyTable of OpenDKIM: file:PATH, refile:PATH or PATH; empty: none." },
+      "A KeyTable of OpenDKIM: file:PATH, refile:PATH or PATH, or a socketmap server; empty: none." },
     { "signing-table", OPTION_TABLE, "", AT(signing_table), CHECK(check_table),
-      "A SigningTable of OpenDKIM: file:PATH or PATH for addresses and domains, refile:PATH for patterns; empty: none." },
+      "A SigningTable of OpenDKIM: file:PATH or PATH for addresses and domains, refile:PATH for patterns, or a socketmap server; "
+      "empty: none." },
     { "sign-all-matches", OPTION_BOOL, "false", AT(sign_all_matches), WORDS(bool_words),
       "Let every line of the signing table that matches sign, like MultipleSignatures of OpenDKIM, instead of the first." },
     { "sign-subdomains", OPTION_BOOL, "false", AT(sign_subdomains), WORDS(bool_words),
@@ -268,8 +288,8 @@ const struct conf_option conf_options[] = {
       "What canonicalization is in a section, for keys of the key directory and the key table." },
     { "sign-expire-after", OPTION_INT, "0", AT(sign.expire_after), RANGE(0, 315360000),
       "What expire-after is in a section, for keys of the key directory and the key table." },
-    { "sender-login-map", OPTION_PATH, "", AT(sender_login_map), CHECK(check_path),
-      "Which login may use which From address, a text file like smtpd_sender_login_maps of Postfix; empty: each any." },
+    { "sender-login-map", OPTION_LOOKUP, "", AT(sender_login_map), CHECK(check_lookup),
+      "Which login may use which From address, a table like smtpd_sender_login_maps of Postfix; empty: each any." },
     { "sign-self-check", OPTION_CHOICE, "rsa", AT(sign_self_check), WORDS(check_words),
       "Verify signatures with the public half of their key before the message leaves: all, those with RSA, or none." },
     { "require-published-key", OPTION_BOOL, "false", AT(require_published_key), WORDS(bool_words),
