@@ -67,15 +67,23 @@ static uint64_t bit(size_t i)
     return UINT64_C(1) << i;
 }
 
+/* Does the box take any value from dimension d on? */
+static bool is_settled(const struct decision_table *t, const uint64_t *box, size_t d)
+{
+    while (d < t->space->n && (t->any[d] & ~box[d]) == 0)
+        d++;
+    return d == t->space->n;
+}
+
 /* Two values that no rule which may take the box, and nothing impossible, tells apart. */
 static bool are_alike(const struct decision_table *t, const uint64_t *box, size_t d, size_t v, size_t w)
 {
     const struct space *s = t->space;
 
     for (size_t i = 0; i < s->n_impossible; i++) {
-        uint64_t set = s->impossible[i * s->n + d];
+        const uint64_t *not = s->impossible + i * s->n;
 
-        if ((set >> v & 1) != (set >> w & 1))
+        if ((not [d] >> v & 1) != (not [d] >> w & 1) && is_settled(t, not, d + 1))
             return false;
     }
     for (size_t r = 0; r < t->policy->n_rules; r++) {

@@ -130,6 +130,86 @@ static void the_tables_are_right(void **state)
     check_table("tests/policy", "site", 99);
 }
 
+/* One message that can be, drawn at random: the fact of each dimension. */
+static struct policy_facts random_facts(const struct space *s, uint64_t *random)
+{
+    struct policy_facts facts = { .dmarc = AUTH_NONE };
+    uint64_t point[TABLE_DIMENSIONS_MAX];
+
+    do {
+        for (size_t k = 0; k < s->n; k++) {
+            size_t v;
+
+            *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            v = (size_t)(*random >> 33) % s->dim[k].n;
+            point[k] = bit(v);
+            set_value(&facts, &s->dim[k], v);
+        }
+    } while (is_impossible(s, point));
+    return facts;
+}
+
+/* What must hold whatever the rules are, of one message and what the four profiles, mildest first, do with it. */
+static void check_invariants(const struct policy_facts *f, const enum action *done)
+{
+    bool asked = f->dmarc == AUTH_FAIL && f->policy == DMARC_POLICY_REJECT;
+    bool unsigned_mail = f->require_dkim && f->dkim_aligned != AUTH_PASS && f->dkim_aligned != AUTH_TEMPERROR;
+    bool silent = f->dmarc == AUTH_TEMPERROR || f->dkim_aligned == AUTH_TEMPERROR;
+    bool treated = f->treat_as_reject && !f->aligned && f->spf != AUTH_TEMPERROR && !silent;
+    bool indirect = f->list || f->sealer || f->forwarder;
+
+    assert_int_equal(done[0], ACTION_ACCEPT);
+    for (int i = 1; i < 4; i++) {
+        assert_int_not_equal(done[i], ACTION_DISCARD);
+        if (f->exempt || f->direction == DIRECTION_OUTBOUND)
+            assert_int_equal(done[i], ACTION_ACCEPT);
+        /* only silence of the DNS defers, where the site wants it */
+        if (done[i] == ACTION_TEMPFAIL)
+            assert_true(silent && f->tempfail_wanted);
+        if (done[i] == ACTION_REJECT)
+            assert_true(asked || treated || unsigned_mail || f->from != AUTHOR_ONE);
+        if (done[i] == ACTION_REJECT && f->never_reject)
+            assert_true(unsigned_mail || f->from != AUTHOR_ONE);
+        /* harder profiles do no less */
+        if (done[i] != ACTION_TEMPFAIL && done[i - 1] != ACTION_TEMPFAIL)
+            assert_true(done[i] >= done[i - 1]);
+    }
+    assert_int_not_equal(done[1], ACTION_REJECT);
+    if (done[2] == ACTION_REJECT && indirect)
+        assert_true(unsigned_mail || f->from != AUTHOR_ONE);
+    if (f->no_tempfail)
+        assert_true(done[1] != ACTION_TEMPFAIL && done[2] != ACTION_TEMPFAIL && done[3] != ACTION_TEMPFAIL);
+}
+
+static void the_profiles_keep_their_promises(void **state)
+{
+    struct arena *a = arena_new();
+    struct policy *p[4];
+    struct space *s;
+    uint64_t random = 7;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        p[i] = shipped(a, profiles[i]);
+    s = space_of(a, p[2]->rules, p[2]->n_rules);
+    for (int n = 0; n < 50000; n++) {
+        struct arena *scratch = arena_new();
+        struct policy_facts facts = random_facts(s, &random);
+        enum action done[4];
+
+        facts.no_tempfail = n % 8 == 0;
+        for (size_t i = 0; i < 4; i++) {
+            struct policy_decision d;
+
+            policy_decide(p[i], &facts, scratch, &d);
+            done[i] = d.action;
+        }
+        check_invariants(&facts, done);
+        arena_free(scratch);
+    }
+    arena_free(a);
+}
+
 /* RFC 9989 7.2, SC-5, D-128: a refusal on account of DMARC names DMARC and the domain. RFC 7372 4, SC-1: 5.7.26 names the other
  * checks. */
 static void refusals_say_what_failed(void **state)
@@ -240,11 +320,9 @@ static void only_strict_wants_an_author_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(profiles_decide_as_recorded),
-        cmocka_unit_test(the_tables_are_right),
-        cmocka_unit_test(refusals_say_what_failed),
-        cmocka_unit_test(profiles_keep_to_the_rfc),
-        cmocka_unit_test(signatures_and_spf_alone_change_nothing),
+        cmocka_unit_test(profiles_decide_as_recorded),        cmocka_unit_test(the_tables_are_right),
+        cmocka_unit_test(the_profiles_keep_their_promises),   cmocka_unit_test(refusals_say_what_failed),
+        cmocka_unit_test(profiles_keep_to_the_rfc),           cmocka_unit_test(signatures_and_spf_alone_change_nothing),
         cmocka_unit_test(only_strict_wants_an_author_domain),
     };
 

@@ -268,7 +268,7 @@ static void a_profile_is_named_after_its_file(void **state)
     if (policy == NULL)
         fail_msg("%s", error);
     assert_string_equal(policy_name(policy), "standard");
-    assert_int_equal(policy_count(policy), 11);
+    assert_int_equal(policy_count(policy), 17);
     arena_free(a);
 }
 
