@@ -53,6 +53,7 @@ struct outcome {
     struct policy_facts facts;
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
     const char *policy_name;
+    const char *deferral;    /* what the lack of DNS answers did to the decision, "deferred 3 of 12" and the like, or NULL */
     bool held;               /* quarantine = hold and action is quarantine */
     size_t n_signatures;     /* put on the message */
     unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */

@@ -9,6 +9,7 @@ static void judge(struct msg *m)
     const struct conf *conf = m->conf;
     facts_of(m);
     policy_decide(conf->policy, &o->facts, m->arena, &o->decision);
+    outage_decide(m, &o->facts, &o->decision);
     if (o->decision.action == ACTION_QUARANTINE) {
         o->held = conf->quarantine_hold;
         if (!o->held)

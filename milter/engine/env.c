@@ -17,6 +17,8 @@ struct env {
     struct conf *conf;
     struct dns *dns;
     struct pool *pool;
+    struct deferral *deferral;
+    struct brake *brake;
 };
 
 static struct dns *dns_of_conf(const struct conf *conf, const char **error)
@@ -45,6 +47,8 @@ struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const 
     e->conf = conf;
     e->dns = dns;
     e->pool = pool_new(workers);
+    e->deferral = deferral_new();
+    e->brake = brake_new();
     return e;
 }
 
@@ -54,6 +58,8 @@ void env_free(struct env *e)
         return;
     pool_free(e->pool);
     dns_free(e->dns);
+    deferral_free(e->deferral);
+    brake_free(e->brake);
     conf_unref(e->conf);
     pthread_mutex_destroy(&e->mutex);
     free(e);
@@ -115,4 +121,14 @@ struct dns *env_dns(struct env *e)
 struct pool *env_pool(struct env *e)
 {
     return e->pool;
+}
+
+struct deferral *env_deferral(struct env *e)
+{
+    return e->deferral;
+}
+
+struct brake *env_brake(struct env *e)
+{
+    return e->brake;
 }

@@ -106,6 +106,7 @@ const struct outcome *msg_eom(struct msg *m)
     m->stage = MSG_DONE;
     dkim_body_finish(m->body);
     checks_join(m);
+    outage_count(m);
     outcome_decide(m);
     if (!edits_make(m))
         fail_for_now(&m->outcome);

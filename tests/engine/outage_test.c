@@ -1,0 +1,285 @@
+/* outage_test.c - messages without answers: deferred within their budget, released or deferred while the resolver is down. */
+#include "mailseal/clock.h"
+
+#include "engine_support.h"
+
+#define NOW 1780000000
+
+/* A profile for sites that want more than DMARC, and refuse where SPF vouches for nothing. */
+#define HARSH                                                                                                                      \
+    "rule \"defer\" { when = {\"spf=temperror\"} action = tempfail reply = \"451 4.4.3 later\" }\n"                                \
+    "rule \"nobody vouches\" { when = {\"spf!=pass\"} action = reject reply = \"550 5.7.23 no\" }\n"                               \
+    "rule \"default\" { action = accept }\n"
+
+static struct env *harsh_env(struct arena *a, const char *conf)
+{
+    char policy[] = "/tmp/mailseal-test-XXXXXX", path[] = "/tmp/mailseal-test-XXXXXX", *problem = NULL;
+    const char *error = NULL;
+    FILE *f = fdopen(mkstemp(policy), "w");
+    fputs(HARSH, f);
+    fclose(f);
+    f = fdopen(mkstemp(path), "w");
+    fprintf(f, "authserv-id = \"mx.test\"\npolicy = \"%s\"\n%s", policy, conf);
+    fclose(f);
+    struct conf *c = conf_read(path, 0, &problem);
+    unlink(policy);
+    unlink(path);
+    if (c == NULL)
+        fail_msg("%s", problem);
+    const struct json *zone = js_read(a, STR(ZONE), &error);
+    struct dns *dns = dns_snapshot_of_json(zone, &error);
+    assert_non_null(dns);
+    return env_new(c, dns, 0, &error);
+}
+
+/* ---- what is logged ---- */
+
+static int saved_stderr, pipe_ends[2];
+
+static void capture(void)
+{
+    assert_int_equal(pipe(pipe_ends), 0);
+    saved_stderr = dup(STDERR_FILENO);
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[1]);
+}
+
+static const char *captured(void)
+{
+    static char text[65536];
+    dup2(saved_stderr, STDERR_FILENO);
+    close(saved_stderr);
+    ssize_t n = read(pipe_ends[0], text, sizeof(text) - 1);
+    close(pipe_ends[0]);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+/* ---- one message ---- */
+
+struct sent {
+    enum action action;
+    int code;
+    char rule[32], deferral[80];
+};
+
+static struct sent deliver(struct env *e, const char *client, const char *helo, const char *from, const char *author, bool auth)
+{
+    struct arena *a = arena_new();
+    struct conn *c = test_conn(e, client);
+    conn_helo(c, str_of(helo));
+    struct msg *m;
+    const struct outcome *o = test_message(c, from, auth, FIELDS(str_cstr(a, str_printf(a, "From: %s", author))), &m);
+    struct sent s = { .action = o->decision.action, .code = o->decision.code };
+    snprintf(s.rule, sizeof(s.rule), "%s", o->decision.rule);
+    snprintf(s.deferral, sizeof(s.deferral), "%s", o->deferral != NULL ? o->deferral : "");
+    msg_free(m);
+    conn_free(c);
+    arena_free(a);
+    return s;
+}
+
+static struct sent deliver_slow(struct env *e, const char *client)
+{
+    return deliver(e, client, "mx.good.example", "<a@good.example>", "a@slow.example", false);
+}
+
+#define DEFER "dmarc-temperror = tempfail\ndefer-times = 3\nresolver-down-share = 100\n"
+
+static void a_pair_is_deferred_within_its_budget(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, DEFER, 0);
+    for (int i = 1; i <= 3; i++) {
+        clock_fix(NOW + 300 * i);
+        for (int same_round = 0; same_round < 2; same_round++) {
+            struct sent s = deliver_slow(e, "192.0.2.1");
+            assert_int_equal(s.action, ACTION_TEMPFAIL);
+            assert_int_equal(s.code, 451);
+            ROW_STR("within", str_of(s.deferral), str_printf(a, "deferred %d of 3", i));
+        }
+    }
+    clock_fix(NOW + 1320);
+    capture();
+    for (int i = 0; i < 2; i++) {
+        struct sent s = deliver_slow(e, "192.0.2.77");
+        assert_int_equal(s.action, ACTION_ACCEPT);
+        assert_int_equal(s.code, 0);
+        assert_string_equal(s.rule, "dmarc-temperror");
+        assert_string_equal(s.deferral, "deferral used up after 3 times in 17 minutes");
+    }
+    assert_string_equal(captured(), "mailseal: mail of 'slow.example' from '192.0.2.77/24' is no longer deferred until answers "
+                                    "come: it was 3 times in 17 minutes\n");
+    assert_string_equal(deliver_slow(e, "192.0.3.1").deferral, "deferred 1 of 3");
+    /* A reload forgets nothing, and has new limits. */
+    env_set_conf(e, test_conf(a, DEFER));
+    assert_int_equal(deliver_slow(e, "192.0.2.1").action, ACTION_ACCEPT);
+    clock_fix(0);
+    env_free(e);
+    arena_free(a);
+}
+
+static void a_budget_ends_with_its_minutes_and_returns_with_answers(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, DEFER "defer-minutes = 10\n", 0);
+    clock_fix(NOW);
+    assert_string_equal(deliver_slow(e, "192.0.2.1").deferral, "deferred 1 of 3");
+    clock_fix(NOW + 599);
+    assert_string_equal(deliver_slow(e, "192.0.2.1").deferral, "deferred 2 of 3");
+    /* Mail of the pair that is decided with all its answers, and two hours. */
+    struct sent s = deliver(e, "192.0.2.1", "mx.good.example", "<a@good.example>", "a@good.example", false);
+    assert_int_equal(s.action, ACTION_ACCEPT);
+    assert_string_equal(s.deferral, "");
+    clock_fix(NOW + 599 + 7200);
+    assert_string_equal(deliver_slow(e, "192.0.2.1").deferral, "deferral used up after 2 times in 129 minutes");
+    env_free(e);
+    arena_free(a);
+    clock_fix(0);
+}
+
+/* Without a single author the sender's domain is the one that counts. */
+static void the_sender_stands_in_for_the_author(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *author, *want;
+    } rows[] = {
+        { "no author", "nobody", "deferred 1 of 12" },
+        { "several", "a@good.example, b@shop.example", "deferred 2 of 12" },
+        { "one, the same", "a@slow.example", "deferred 3 of 12" },
+        { "one, another", "a@good.example", "deferred 1 of 12" },
+    };
+    struct arena *a = arena_new();
+    struct env *e = harsh_env(a, "resolver-down-share = 100\n");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        clock_fix(NOW + 100 * (int64_t)i);
+        struct sent s = deliver(e, "192.0.2.1", "mx.good.example", "<a@Slow.Example>", rows[i].author, false);
+        ROW_STR(rows[i].name, str_of(s.deferral), str_of(rows[i].want));
+    }
+    clock_fix(0);
+    env_free(e);
+    arena_free(a);
+}
+
+/* ---- the resolver is down ---- */
+
+/* Messages that lack answers, until the brake is on; the line in the log comes once. */
+static void take_resolver_down(struct env *e, const char *want)
+{
+    capture();
+    struct sent s = { 0 };
+    for (int i = 0; i < 20; i++)
+        s = deliver(e, "192.0.2.1", "slow.example", "<a@slow.example>", "a@slow.example", false);
+    const char *log = captured(), *line = strstr(log, "mailseal: error: the resolver is down: ");
+    assert_non_null(line);
+    assert_non_null(strstr(line, want));
+    assert_null(strstr(line + 1, "mailseal: error: "));
+    assert_true(str_istarts(str_of(s.deferral), STR("resolver down")));
+}
+
+static void the_brake_releases(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *helo, *from, *author;
+        enum action action;
+        const char *rule, *deferral;
+    } rows[] = {
+        { "missing answers", "mx.good.example", "<a@good.example>", "a@slow.example", ACTION_LABEL, "dmarc-temperror",
+          "resolver down, released" },
+        { "all answers", "mx.good.example", "<a@good.example>", "a@good.example", ACTION_ACCEPT, "default", "" },
+        { "refused for what is known", "slow.example", "<a@nowhere.example>", "a@good.example", ACTION_REJECT, "dmarc-fail-reject",
+          "resolver down, released" },
+        { "quarantined for what is known", "slow.example", "<a@shop.example>", "a@shop.example", ACTION_QUARANTINE,
+          "dmarc-fail-quarantine", "resolver down, released" },
+    };
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "dmarc-temperror = tempfail\nresolver-down-share = 1\n", 0);
+    take_resolver_down(e, "mail is released with a label\n");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct sent s = deliver(e, "192.0.2.1", rows[i].helo, rows[i].from, rows[i].author, false);
+        ROW_INT(rows[i].name, s.action, rows[i].action);
+        ROW_INT(rows[i].name, s.code, s.action == ACTION_REJECT ? 550 : 0);
+        ROW_STR(rows[i].name, str_of(s.rule), str_of(rows[i].rule));
+        ROW_STR(rows[i].name, str_of(s.deferral), str_of(rows[i].deferral));
+    }
+    env_free(e);
+    arena_free(a);
+}
+
+/* Answers bring the share down; what was released meanwhile has taken nothing from the budget. */
+static void the_brake_ends(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "dmarc-temperror = tempfail\nresolver-down-share = 40\n", 0);
+    clock_fix(NOW);
+    take_resolver_down(e, "mail is released with a label\n");
+    clock_fix(NOW + 300);
+    assert_string_equal(deliver_slow(e, "192.0.2.1").deferral, "resolver down, released");
+    capture();
+    for (int i = 0; i < 200; i++)
+        deliver(e, "192.0.2.1", "mx.good.example", "<a@good.example>", "a@good.example", false);
+    assert_true(str_istarts(str_of(captured()), STR("mailseal: warning: the resolver is no longer down: ")));
+    struct sent s = deliver_slow(e, "192.0.2.1");
+    assert_int_equal(s.action, ACTION_TEMPFAIL);
+    assert_string_equal(s.deferral, "deferred 2 of 12");
+    clock_fix(0);
+    env_free(e);
+    arena_free(a);
+}
+
+static void nobody_is_refused_for_missing_answers(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = harsh_env(a, "resolver-down-share = 1\n");
+    take_resolver_down(e, "mail is released with a label\n");
+    struct sent s = deliver(e, "192.0.2.1", "mx.good.example", "<a@slow.example>", "a@good.example", false);
+    assert_int_equal(s.action, ACTION_LABEL);
+    assert_int_equal(s.code, 0);
+    assert_string_equal(s.rule, "nobody vouches");
+    assert_string_equal(s.deferral, "resolver down, released");
+    /* Whatever HELO's zone may say, SPF has failed. */
+    s = deliver(e, "192.0.2.1", "slow.example", "<a@shop.example>", "a@good.example", false);
+    assert_int_equal(s.action, ACTION_REJECT);
+    assert_int_equal(s.code, 550);
+    env_free(e);
+    arena_free(a);
+}
+
+static void the_brake_defers_all(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "resolver-down = tempfail\nresolver-down-share = 1\n", 0);
+    take_resolver_down(e, "mail is deferred\n");
+    struct sent s = deliver(e, "192.0.2.1", "mx.good.example", "<a@good.example>", "a@good.example", false);
+    assert_int_equal(s.action, ACTION_TEMPFAIL);
+    assert_int_equal(s.code, 451);
+    assert_string_equal(s.rule, "resolver down");
+    assert_string_equal(s.deferral, "resolver down, deferred");
+    /* Our own mail is not judged, so it waits for nobody. */
+    s = deliver(e, "192.0.2.1", "mx.good.example", "<a@good.example>", "a@good.example", true);
+    assert_int_equal(s.action, ACTION_ACCEPT);
+    assert_string_equal(s.rule, "exempt");
+    env_free(e);
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_is_deferred_within_its_budget),
+        cmocka_unit_test(a_budget_ends_with_its_minutes_and_returns_with_answers),
+        cmocka_unit_test(the_sender_stands_in_for_the_author),
+        cmocka_unit_test(the_brake_releases),
+        cmocka_unit_test(the_brake_ends),
+        cmocka_unit_test(nobody_is_refused_for_missing_answers),
+        cmocka_unit_test(the_brake_defers_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
