@@ -74,6 +74,8 @@ struct brake;
 struct pool *env_pool(struct env *e);
 struct deferral *env_deferral(struct env *e);
 struct brake *env_brake(struct env *e);
+/* Names the expired rules in the log with the first message of a day (UTC). */
+void env_note_day(struct env *e, const struct conf *conf, int64_t now);
 
 /* checks.c: start all, join all. */
 void checks_start_spf(struct msg *m);

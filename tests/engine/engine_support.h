@@ -7,7 +7,7 @@
 #include "mailseal/engine.h"
 #include "mailseal/json.h"
 #include "mailseal/limits.h"
-#include "tests/support/support.h"
+#include "tests/support/files.h"
 
 #define ZONE                                                                                                                       \
     "{\"good.example\":{\"TXT\":[\"v=spf1 ip4:192.0.2.0/24 -all\"]},\"_dmarc.good.example\":{\"TXT\":[\"v=DMARC1; p=reject\"]},"   \
@@ -31,16 +31,35 @@ static inline struct conf *test_conf(struct arena *a, const char *text)
     return c;
 }
 
-static inline struct env *test_env(struct arena *a, const char *conf, unsigned workers)
+static inline struct env *test_env_of(struct arena *a, struct conf *conf, unsigned workers)
 {
     const char *error = NULL;
     const struct json *zone = js_read(a, STR(ZONE), &error);
     assert_non_null(zone);
     struct dns *dns = dns_snapshot_of_json(zone, &error);
     assert_non_null(dns);
-    struct env *e = env_new(test_conf(a, conf), dns, workers, &error);
+    struct env *e = env_new(conf, dns, workers, &error);
     assert_non_null(e);
     return e;
+}
+
+static inline struct env *test_env(struct arena *a, const char *conf, unsigned workers)
+{
+    return test_env_of(a, test_conf(a, conf), workers);
+}
+
+/* The same with a policy from its text, "site". */
+static inline struct conf *test_conf_with(struct arena *a, const char *policy, const char *text)
+{
+    char *error = NULL;
+    const char *dir = make_directory(a);
+    write_file(a, dir, "site.policy", str_of(policy), 0600);
+    struct str all = str_printf(a, "authserv-id = \"mx.test\"\npolicy = \"./site.policy\"\n%s", text);
+    struct conf *c = conf_read(write_file(a, dir, "conf", all, 0600), 0, &error);
+    remove_directory(a, dir);
+    if (c == NULL)
+        fail_msg("%s", error);
+    return c;
 }
 
 static inline struct conn *test_conn(struct env *e, const char *client)

@@ -2,6 +2,7 @@
 #include "mailseal/clock.h"
 
 #include "engine_support.h"
+#include "tests/support/capture.h"
 
 #define NOW 1780000000
 
@@ -13,46 +14,7 @@
 
 static struct env *harsh_env(struct arena *a, const char *conf)
 {
-    char policy[] = "/tmp/mailseal-test-XXXXXX", path[] = "/tmp/mailseal-test-XXXXXX", *problem = NULL;
-    const char *error = NULL;
-    FILE *f = fdopen(mkstemp(policy), "w");
-    fputs(HARSH, f);
-    fclose(f);
-    f = fdopen(mkstemp(path), "w");
-    fprintf(f, "authserv-id = \"mx.test\"\npolicy = \"%s\"\n%s", policy, conf);
-    fclose(f);
-    struct conf *c = conf_read(path, 0, &problem);
-    unlink(policy);
-    unlink(path);
-    if (c == NULL)
-        fail_msg("%s", problem);
-    const struct json *zone = js_read(a, STR(ZONE), &error);
-    struct dns *dns = dns_snapshot_of_json(zone, &error);
-    assert_non_null(dns);
-    return env_new(c, dns, 0, &error);
-}
-
-/* ---- what is logged ---- */
-
-static int saved_stderr, pipe_ends[2];
-
-static void capture(void)
-{
-    assert_int_equal(pipe(pipe_ends), 0);
-    saved_stderr = dup(STDERR_FILENO);
-    dup2(pipe_ends[1], STDERR_FILENO);
-    close(pipe_ends[1]);
-}
-
-static const char *captured(void)
-{
-    static char text[65536];
-    dup2(saved_stderr, STDERR_FILENO);
-    close(saved_stderr);
-    ssize_t n = read(pipe_ends[0], text, sizeof(text) - 1);
-    close(pipe_ends[0]);
-    text[n > 0 ? n : 0] = '\0';
-    return text;
+    return test_env_of(a, test_conf_with(a, HARSH, conf), 0);
 }
 
 /* ---- one message ---- */
