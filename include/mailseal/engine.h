@@ -20,8 +20,9 @@
 /* ---- the process ---- */
 struct env;
 
-/* Takes over one reference of conf, and names rules that have expired in the log, like env_set_conf(). dns NULL makes the one the configuration asks for (snapshot, or stub with cache); a given one
- * is owned. workers: threads for SPF; 0 is sequential. NULL with a reason in error (a literal or in conf's arena). */
+/* Takes over one reference of conf, and names rules that have expired in the log, like env_set_conf(). dns NULL makes the one the
+ * configuration asks for (snapshot, or stub with cache); a given one is owned. workers: threads for SPF; 0 is sequential. NULL with
+ * a reason in error (a literal or in conf's arena). */
 struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const char **error);
 /* No conn may be left. */
 void env_free(struct env *e);

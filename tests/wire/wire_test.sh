@@ -63,6 +63,9 @@ C
     echo 'rule "default" { action = reject reply = "550 5.7.1 100% of %{from-domain} refused" }' >"$dir/percent.policy"
     sed 's/mx\.example/renamed.example/' "$dir/base" >"$dir/renamed.conf"
     { grep -v dns-snapshot "$dir/base" && echo "nameservers = {\"127.0.0.1:$1\"}"; } >"$dir/silent.conf"
+    # Port 1 of the loopback address: nobody is there, and the system says so.
+    { grep -v dns-snapshot "$dir/base" && echo 'nameservers = {"127.0.0.1:1"} dmarc-temperror = tempfail'; } >"$dir/dead.conf"
+    { cat "$dir/dead.conf" && echo 'resolver-down = tempfail'; } >"$dir/deadlater.conf"
 }
 
 # wait_for COMMAND...: until it succeeds, or the daemon has ended, or 10 s have passed.
