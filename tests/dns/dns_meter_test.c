@@ -84,6 +84,7 @@ static void a_cancelled_meter_ends_waits_and_refuses(void **state)
     assert_true(clock_ms() < start + 3000);
     dns_ask(d, STR("b.example"), DNS_TXT, clock_ms() + 1000, a, &answer);
     ROW_STR("new", str_of(answer.reason), STR("cancelled"));
+    assert_int_equal(dns_meter_tally(d).ended, 0);
     assert_int_equal(atomic_load(&desk->asked), 1);
     arena_free(a);
     dns_free(d);

@@ -128,6 +128,18 @@ static void a_pair_is_a_network_and_a_domain(void **state)
     deferral_free(d);
 }
 
+/* Bytes of an address are no letters of a domain. */
+static void families_are_apart(void **state)
+{
+    (void)state;
+    struct deferral *d = deferral_new();
+    struct deferral_count c;
+    ask(d, "1.2.3.4", "abcde.example", 0, &c);
+    ask(d, "0102:0361:6263:6465::1", ".example", 100, &c);
+    assert_int_equal(c.count, 1);
+    deferral_free(d);
+}
+
 static void an_overlong_domain_is_cut(void **state)
 {
     (void)state;
@@ -212,8 +224,11 @@ static void askers_share_one_budget(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_budget_is_used_up_and_renewed), cmocka_unit_test(a_pair_is_a_network_and_a_domain),
-        cmocka_unit_test(an_overlong_domain_is_cut),       cmocka_unit_test(the_table_is_bounded),
+        cmocka_unit_test(a_budget_is_used_up_and_renewed),
+        cmocka_unit_test(a_pair_is_a_network_and_a_domain),
+        cmocka_unit_test(families_are_apart),
+        cmocka_unit_test(an_overlong_domain_is_cut),
+        cmocka_unit_test(the_table_is_bounded),
         cmocka_unit_test(askers_share_one_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

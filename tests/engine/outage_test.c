@@ -2,6 +2,7 @@
 #include "mailseal/clock.h"
 
 #include "engine_support.h"
+#include "milter/engine/engine_int.h"
 #include "tests/support/capture.h"
 
 #define NOW 1780000000
@@ -10,6 +11,8 @@
 #define HARSH                                                                                                                      \
     "rule \"defer\" { when = {\"spf=temperror\"} action = tempfail reply = \"451 4.4.3 later\" }\n"                                \
     "rule \"nobody vouches\" { when = {\"spf!=pass\"} action = reject reply = \"550 5.7.23 no\" }\n"                               \
+    "rule \"unaligned\" { when = {\"from-domain=shop.example\", \"aligned=no\"} action = reject reply = \"550 5.7.1 no\" }\n"      \
+    "rule \"not now\" { when = {\"from-domain=later.example\"} action = tempfail reply = \"451 4.7.1 later\" }\n"                  \
     "rule \"default\" { action = accept }\n"
 
 static struct env *harsh_env(struct arena *a, const char *conf)
@@ -126,6 +129,47 @@ static void the_sender_stands_in_for_the_author(void **state)
     arena_free(a);
 }
 
+/* Such a rule is the site's own affair. */
+static void a_rule_that_lacks_no_answer_has_no_budget(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = harsh_env(a, "defer-times = 1\n");
+    for (int i = 0; i < 5; i++) {
+        clock_fix(NOW + 3600 * i);
+        struct sent s = deliver(e, "192.0.2.1", "mx.good.example", "<a@good.example>", "a@later.example", false);
+        assert_int_equal(s.action, ACTION_TEMPFAIL);
+        assert_string_equal(s.deferral, "");
+    }
+    clock_fix(0);
+    env_free(e);
+    arena_free(a);
+}
+
+/* For who else has no answer: a list that cannot be looked up. */
+static void a_message_asks_for_its_budget_once(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "defer-times = 2\nresolver-down-share = 100\n", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct policy_decision accept = { .action = ACTION_ACCEPT, .list = "partners" };
+    struct msg *m;
+    for (int i = 1; i <= 3; i++) {
+        test_message(c, "<a@good.example>", true, FIELDS("Subject: no author"), &m);
+        m->now = NOW + 7300 * (i - 1);
+        for (int again = 0; again < 3; again++, m->now += 100) {
+            assert_int_equal(outage_may_defer(m), i <= 2);
+            /* Without its list it has not got all its answers. */
+            outage_decide(m, &m->outcome.facts, &accept);
+        }
+        msg_free(m);
+    }
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
 /* ---- the resolver is down ---- */
 
 /* Messages that lack answers, until the brake is on; the line in the log comes once. */
@@ -140,6 +184,27 @@ static void take_resolver_down(struct env *e, const char *want)
     assert_non_null(strstr(line, want));
     assert_null(strstr(line + 1, "mailseal: error: "));
     assert_true(str_istarts(str_of(s.deferral), STR("resolver down")));
+}
+
+static void questions_of_all_checks_count(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *helo, *from, *author;
+    } rows[] = { { "SPF", "slow.example", "<a@slow.example>", "a@good.example" },
+                 { "DMARC", "mx.good.example", "<a@good.example>", "a@slow.example" } };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        struct env *e = test_env(a, "resolver-down-share = 1\n", 0);
+        struct sent s = { 0 };
+        capture();
+        for (int n = 0; n < 20; n++)
+            s = deliver(e, "192.0.2.1", rows[i].helo, rows[i].from, rows[i].author, false);
+        (void)captured();
+        ROW_STR(rows[i].name, str_of(s.deferral), STR("resolver down, released"));
+        env_free(e);
+        arena_free(a);
+    }
 }
 
 static void the_brake_releases(void **state)
@@ -205,12 +270,43 @@ static void nobody_is_refused_for_missing_answers(void **state)
     assert_int_equal(s.code, 0);
     assert_string_equal(s.rule, "nobody vouches");
     assert_string_equal(s.deferral, "resolver down, released");
+    s = deliver(e, "192.0.2.1", "slow.example", "<a@good.example>", "a@shop.example", false);
+    assert_int_equal(s.action, ACTION_LABEL);
+    assert_string_equal(s.rule, "unaligned");
     /* Whatever HELO's zone may say, SPF has failed. */
     s = deliver(e, "192.0.2.1", "slow.example", "<a@shop.example>", "a@good.example", false);
     assert_int_equal(s.action, ACTION_REJECT);
     assert_int_equal(s.code, 550);
     env_free(e);
     arena_free(a);
+}
+
+/* What is asked for beside the policy's decision follows the brake, and mail of our own clients never waits for it. */
+static void the_brake_and_other_lookups(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *conf;
+        bool defers;
+    } rows[] = { { "", false }, { "resolver-down = tempfail", true } };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        struct env *e = test_env(a, rows[i].conf, 0);
+        struct conn *c = test_conn(e, "192.0.2.1");
+        struct msg *m;
+        test_message(c, "<a@good.example>", false, FIELDS("From: a@good.example"), &m);
+        m->resolver_down = true;
+        assert_int_equal(outage_may_defer(m), rows[i].defers);
+        const struct policy_facts outbound = { .direction = DIRECTION_OUTBOUND };
+        struct policy_decision d = { .action = ACTION_ACCEPT, .rule = "own" };
+        outage_decide(m, &outbound, &d);
+        assert_int_equal(d.action, ACTION_ACCEPT);
+        assert_string_equal(d.rule, "own");
+        msg_free(m);
+        conn_free(c);
+        env_free(e);
+        arena_free(a);
+    }
 }
 
 static void the_brake_defers_all(void **state)
@@ -238,6 +334,10 @@ int main(void)
         cmocka_unit_test(a_pair_is_deferred_within_its_budget),
         cmocka_unit_test(a_budget_ends_with_its_minutes_and_returns_with_answers),
         cmocka_unit_test(the_sender_stands_in_for_the_author),
+        cmocka_unit_test(a_rule_that_lacks_no_answer_has_no_budget),
+        cmocka_unit_test(a_message_asks_for_its_budget_once),
+        cmocka_unit_test(questions_of_all_checks_count),
+        cmocka_unit_test(the_brake_and_other_lookups),
         cmocka_unit_test(the_brake_releases),
         cmocka_unit_test(the_brake_ends),
         cmocka_unit_test(nobody_is_refused_for_missing_answers),
