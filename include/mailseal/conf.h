@@ -83,6 +83,8 @@ struct conf {
     const char *policy_name;    /* a shipped profile's name (in MAILSEAL_POLICYDIR; the environment may name another), or a path */
     struct networks internal;   /* internal-networks */
     struct networks forwarders; /* trusted-forwarders */
+    struct networks relays;     /* trusted-relays */
+    bool relay_received;        /* relay-received */
     const char *seal_domain, *seal_selector, *seal_key_file; /* seal-*: all set, or all "": do not seal */
     struct privkey *seal_key;                                /* NULL: do not seal */
     struct strings trusted_sealers;                          /* trusted-sealers: d= of ARC seals, in A-labels, any case */

@@ -44,6 +44,8 @@ struct edit {
 struct outcome {
     bool exempt;               /* authenticated or internal: not judged, perhaps signed */
     const char *exempt_reason; /* "authenticated", "internal network" or NULL */
+    struct ip client;          /* SPF and the policy are about: who connected, or, when relayed, ... */
+    bool relayed;              /* ... the first outside host that the Received fields of trusted relays name */
     struct spf_result spf, helo;
     struct dkim_result *dkim;
     size_t n_dkim;
