@@ -1,9 +1,9 @@
 /*
  * client.c - who is connecting: an outsider, a host of ours, or a relay of ours that passes on mail from outside.
  *
- * A relay is trusted to name, in its Received field, the host that it had the message from. So the fields are read from the top as
- * long as each names another relay or host of ours; the first outsider is who SPF and the policy are about. Where no such client can
- * be found SPF is not evaluated: a relay of ours must never fail the SPF of those whose mail it passes on.
+ * A relay is trusted to name, in its Received field, the host that it had the message from. So the fields are read from the top
+ * as long as each names another relay or host of ours; the first outsider is who SPF and the policy are about. Where no such
+ * client can be found SPF is not evaluated: a relay of ours must never fail the SPF of those whose mail it passes on.
  */
 #include "mailseal/limits.h"
 #include "mailseal/received.h"
