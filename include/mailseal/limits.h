@@ -96,5 +96,6 @@
 #define LIMIT_SNAPSHOT_FILE (64 * 1024 * 1024)
 #define LIMIT_POLICY_RULES  256
 #define LIMIT_POLICY_WHEN   32
+#define LIMIT_POLICY_FACTS  4096 /* bytes of all facts as text */
 
 #endif
