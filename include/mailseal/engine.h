@@ -56,6 +56,7 @@ struct outcome {
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
     const char *policy_name;
     bool held;               /* quarantine = hold and action is quarantine */
+    const char *label;       /* what X-Mailseal-Label says the policy asked for, "quarantine" or "label"; NULL: no such field */
     size_t n_signatures;     /* put on the message */
     unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */
     const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */

@@ -81,6 +81,7 @@
 #define LIMIT_AUTHRES_RESULTS 20
 #define LIMIT_AUTHRES_VALUE   255
 #define LIMIT_DKIM_FIELD      8192 /* bytes of a DKIM-Signature field of ours */
+#define LIMIT_LABEL_FIELD     998  /* bytes of our X-Mailseal-Label field, whose name, rule and reason are bounded */
 #define LIMIT_LOG_LINE        1024
 #define LIMIT_REPLY           400 /* bytes of a reply text, printable ASCII */
 

@@ -9,10 +9,10 @@ static void judge(struct msg *m)
     const struct conf *conf = m->conf;
     facts_of(m);
     policy_decide(conf->policy, &o->facts, m->arena, &o->decision);
-    if (o->decision.action == ACTION_QUARANTINE) {
-        o->held = conf->quarantine_hold;
-        if (!o->held)
-            o->decision.action = ACTION_ACCEPT; /* the field we write is the label */
+    o->held = o->decision.action == ACTION_QUARANTINE && conf->quarantine_hold;
+    if (o->decision.action == ACTION_LABEL || (o->decision.action == ACTION_QUARANTINE && !o->held)) {
+        o->label = name_of(action_names, (int)o->decision.action);
+        o->decision.action = ACTION_LABEL;
     }
 }
 

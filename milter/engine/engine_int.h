@@ -23,8 +23,11 @@ struct signature {
     struct dns_query *published; /* for its key record; NULL: not asked, or answered */
 };
 
-/* A forged Authentication-Results field, by its instance number (1-based). */
+/* The fields of a name that only we may have written, by their instance numbers (1-based). */
+enum own_field { OWN_AUTHRES, OWN_LABEL, OWN_FIELDS };
+extern const struct str own_field_names[OWN_FIELDS];
 struct forged {
+    unsigned seen; /* fields of the name in the message */
     unsigned *index;
     size_t n, room;
 };
@@ -47,8 +50,7 @@ struct msg {
     const char *exempt_reason; /* NULL: judge it */
 
     struct headers headers;
-    unsigned authres_seen; /* Authentication-Results fields of the message */
-    struct forged forged;
+    struct forged forged[OWN_FIELDS];
 
     struct dns *spf_dns; /* the meter of SPF */
     struct dns *dns;     /* the meter of keys and DMARC, from end of header on */
@@ -98,7 +100,8 @@ void seal_add(struct msg *m);
 
 /* edits.c: outcome to header edits. */
 void edits_insert(struct msg *m, struct str name, struct str value);
-void edits_note_authres(struct msg *m, struct str value);
+/* Each field of the message, in order: notes those that must go. */
+void edits_note_field(struct msg *m, struct str name, struct str value);
 /* False, with a reason in the outcome, when a signature could not be made. */
 bool edits_make(struct msg *m) __attribute__((warn_unused_result));
 

@@ -52,8 +52,7 @@ void msg_header(struct msg *m, struct str name, struct str value)
 {
     expect_stage(m, m->stage <= MSG_HEADER, "msg_header");
     m->stage = MSG_HEADER;
-    if (str_ieq(str_trim(name), STR("Authentication-Results")))
-        edits_note_authres(m, value);
+    edits_note_field(m, str_trim(name), value);
     if (!m->headers.overflow && !headers_add(&m->headers, name, value))
         log_debug("header section beyond our limits");
 }
@@ -87,6 +86,7 @@ static void fail_for_now(struct outcome *o)
                                             .xcode = "4.3.0",
                                             .text = STR("Temporary local problem, please try again later") };
     o->held = false;
+    o->label = NULL;
     o->n_edits = 0;
 }
 
