@@ -1,9 +1,9 @@
 /*
  * edits.c - outcome to header edits: forged fields out, our own in.
  *
- * Every Authentication-Results field that bears an id of ours goes (RFC 8601 5), and every label; they are looked at as they arrive,
- * so that no limit on what is kept can save one. Postfix counts instances as they are now and Sendmail as they were: deleting from the highest number down
- * and inserting last is right in both.
+ * Every Authentication-Results field that bears an id of ours goes (RFC 8601 5), and every label; they are looked at as they
+ * arrive, so that no limit on what is kept can save one. Postfix counts instances as they are now and Sendmail as they were:
+ * deleting from the highest number down and inserting last is right in both.
  */
 #include <string.h>
 
