@@ -1,4 +1,4 @@
-/* facts_test.c - results and lists as facts: what is aligned, what a signature that did not pass is worth, lists that are silent. */
+/* facts_test.c - results and lists as facts: what is aligned, what a signature that did not pass is worth, silent lists. */
 #include "engine_support.h"
 
 #include "milter/engine/engine_int.h"
