@@ -10,6 +10,7 @@
 #include "mailseal/buf.h"
 #include "mailseal/conf_text.h"
 #include "mailseal/conf.h"
+#include "mailseal/table.h"
 #include "mailseal/table_file.h"
 
 #define CONF_LIST_MAX 4096 /* values of one list */
@@ -19,6 +20,7 @@ enum option_type {
     OPTION_PATH,     /* const char *: made absolute from the directory of the configuration file; "" stays */
     OPTION_PROFILE,  /* const char *: a name, or with a slash a path as above */
     OPTION_TABLE,    /* const char *: file:PATH, refile:PATH or PATH, the path made absolute as above */
+    OPTION_LOOKUP,   /* const char *: a spec of table.h, a relative path in it made absolute as above; "": none */
     OPTION_DOMAIN,   /* const char *: labels in normal form (a selector is one or more labels, RFC 6376 3.1) */
     OPTION_BOOL,     /* bool, by one of `words` */
     OPTION_CHOICE,   /* int, by one of `words` */

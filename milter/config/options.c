@@ -111,6 +111,12 @@ static const char *check_table(struct str value)
     return path.n > 0 || value.n == 0 ? check_path(path) : wanted;
 }
 
+/* A file or server of table.h. */
+static const char *check_lookup(struct str value)
+{
+    return value.n > 0 ? table_spec_fault(value) : NULL;
+}
+
 /* Whether it lies within the domain is known when the section is complete. */
 static const char *check_identity(struct str value)
 {
@@ -204,7 +210,7 @@ const struct conf_option conf_options[] = {
     { "policy", OPTION_PROFILE, "standard", AT(policy_name), CHECK(check_policy),
       "What to do with a message: the name of an installed profile, or the path of your own." },
     { "quarantine", OPTION_BOOL, "hold", AT(quarantine_hold), WORDS(quarantine_words),
-      "What quarantine means: hold the message in the mail server, or deliver it with the verdict in its header only." },
+      "What quarantine means: hold the message in the mail server, or deliver it with an X-Mailseal-Label field." },
     { "dmarc-temperror", OPTION_BOOL, "accept", AT(temperror_tempfail), WORDS(temperror_words),
       "What to do when DMARC cannot be decided for now: accept the message, or ask the sender to try again." },
     { "defer-times", OPTION_INT, "12", AT(defer_times), RANGE(1, 1000),
@@ -219,6 +225,21 @@ const struct conf_option conf_options[] = {
       "Clients whose mail is ours: it is signed and not judged, like that of authenticated users." },
     { "trusted-forwarders", OPTION_NETWORKS, "", AT(forwarders), UP_TO(CONF_LIST_MAX),
       "Clients known to pass on other people's mail, as a fact for the policy." },
+    { "trusted-relays", OPTION_NETWORKS, "", AT(relays), UP_TO(CONF_LIST_MAX),
+      "Hosts of ours that pass on mail from outside, such as a backup MX: judged, but SPF is not held against them." },
+    { "relay-received", OPTION_BOOL, "true", AT(relay_received), WORDS(bool_words),
+      "Evaluate SPF for the client that the Received fields of trusted relays name, instead of not at all." },
+    { "exempt-clients", OPTION_LOOKUP, "", AT(specs.exempt_clients), CHECK(check_lookup),
+      "A table of clients whose mail passes whatever the checks say: addresses, networks, names of hosts; empty: none." },
+    { "exempt-dkim-domains", OPTION_LOOKUP, "", AT(specs.exempt_dkim_domains), CHECK(check_lookup),
+      "A table of author domains whose mail passes whatever else the checks say when DKIM shows that it is theirs; empty: none." },
+    { "treat-as-reject", OPTION_LOOKUP, "", AT(specs.treat_as_reject), CHECK(check_lookup),
+      "A table of author domains to treat as if they asked with p=reject; empty: none." },
+    { "never-reject", OPTION_LOOKUP, "", AT(specs.never_reject), CHECK(check_lookup),
+      "A table of author domains whose mail is not rejected for failing; empty: none." },
+    { "require-dkim", OPTION_LOOKUP, "", AT(specs.require_dkim), CHECK(check_lookup),
+      "A table of author domains known to sign all their mail, from which none without a valid aligned signature is taken; empty: "
+      "none." },
     { "seal-domain", OPTION_DOMAIN, "", AT(seal_domain), CHECK(NULL),
       "Seal (ARC) judged mail as this domain, on a host that passes it on to others; empty: do not seal." },
     { "seal-selector", OPTION_DOMAIN, "", AT(seal_selector), CHECK(NULL), "Selector of the ARC seals." },

@@ -2,7 +2,7 @@
  * outage.c - answers that did not come: what they may do to a decision, and for how long.
  *
  * A rule may defer a message until the DNS answers, but neither for ever (deferral.c) nor when it is our own resolver that is down
- * (brake.c): then the decision is made again as if no rule could defer. A missing answer of our resolver refuses nobody.
+ * (brake.c): then the policy decides as if no rule could defer. A missing answer of our resolver refuses nobody.
  */
 #include "mailseal/clock.h"
 #include "mailseal/log.h"
@@ -45,7 +45,8 @@ static struct str domain_of(const struct msg *m)
     return m->outcome.author.status == AUTHOR_ONE ? m->outcome.author.domain : m->domain;
 }
 
-static void take_budget(struct msg *m)
+/* Takes from the budget of the sender, and says so. */
+static bool may_defer(struct msg *m)
 {
     const struct deferral_limits limits = { .times = m->conf->defer_times, .minutes = m->conf->defer_minutes };
     struct deferral_count c;
@@ -56,22 +57,11 @@ static void take_budget(struct msg *m)
     else
         text = str_printf(m->arena, "deferral used up after %u times in %lld minutes", c.count, (long long)c.minutes);
     m->outcome.deferral = str_cstr(m->arena, text);
-    m->defer = allowed ? DEFER_YES : DEFER_NO;
     if (c.news)
         log_info("mail of '%.*s' from '%s/%u' is no longer deferred until answers come: it was %u times in %lld minutes",
                  STR_FMT(domain), str_cstr(m->arena, ip_text(m->arena, m->client)), deferral_network_bits(m->client), c.count,
                  (long long)c.minutes);
-}
-
-bool outage_may_defer(struct msg *m)
-{
-    if (m->resolver_down) {
-        m->outcome.deferral = m->conf->resolver_down_tempfail ? "resolver down, deferred" : "resolver down, released";
-        return m->conf->resolver_down_tempfail;
-    }
-    if (m->defer == DEFER_UNKNOWN)
-        take_budget(m);
-    return m->defer == DEFER_YES;
+    return allowed;
 }
 
 /* ---- the decision ---- */
@@ -91,12 +81,6 @@ static bool lacks_answers(struct policy_facts f)
     return false;
 }
 
-static void decide_without_deferral(struct msg *m, struct policy_facts f, struct policy_decision *d)
-{
-    f.no_tempfail = true;
-    policy_decide(m->conf->policy, &f, m->arena, d);
-}
-
 static bool is_refusal(const struct policy_decision *d)
 {
     return d->action == ACTION_REJECT || d->action == ACTION_DISCARD;
@@ -112,43 +96,57 @@ static bool is_refused_anyway(struct msg *m, struct policy_facts f)
             *c = AUTH_PASS;
             f.aligned = true;
         }
-    decide_without_deferral(m, f, &d);
+    policy_decide(m->conf->policy, &f, m->arena, &d);
     return is_refusal(&d);
 }
 
-static void release(struct msg *m, const struct policy_facts *f, struct policy_decision *d)
+void outage_begin(struct msg *m)
 {
-    m->outcome.deferral = "resolver down, released";
-    if (d->action == ACTION_TEMPFAIL)
-        decide_without_deferral(m, *f, d);
-    if (d->action == ACTION_ACCEPT || (is_refusal(d) && !is_refused_anyway(m, *f))) {
-        d->action = ACTION_LABEL;
-        d->code = 0;
-        d->xcode = "";
-        d->text = STR_NONE;
+    struct outcome *o = &m->outcome;
+    m->released = m->resolver_down && !m->conf->resolver_down_tempfail && lacks_answers(o->facts);
+    if (!m->released)
+        return;
+    o->facts.no_tempfail = true;
+    o->deferral = "resolver down, released";
+}
+
+void outage_soften(struct msg *m, const struct policy_facts *f, struct policy_decision *d)
+{
+    if (!m->released || (d->action != ACTION_ACCEPT && (!is_refusal(d) || is_refused_anyway(m, *f))))
+        return;
+    d->action = ACTION_LABEL;
+    d->code = 0;
+    d->xcode = "";
+    d->text = STR_NONE;
+}
+
+static void defer_all(struct outcome *o)
+{
+    o->deferral = "resolver down, deferred";
+    o->decision =
+        (struct policy_decision){ .action = ACTION_TEMPFAIL,
+                                  .rule = "resolver down",
+                                  .code = 451,
+                                  .xcode = "4.4.3",
+                                  .text = STR("The DNS does not answer us, so mail cannot be checked; please try again later"),
+                                  .reason = "" };
+}
+
+bool outage_ends_deferral(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    bool judged = m->exempt_reason == NULL && o->facts.direction == DIRECTION_INBOUND;
+    if (judged && m->resolver_down && m->conf->resolver_down_tempfail) {
+        defer_all(o);
+        return false;
     }
-}
-
-static void defer_all(struct msg *m, struct policy_decision *d)
-{
-    m->outcome.deferral = "resolver down, deferred";
-    *d = (struct policy_decision){ .action = ACTION_TEMPFAIL,
-                                   .rule = "resolver down",
-                                   .code = 451,
-                                   .xcode = "4.4.3",
-                                   .text = STR("The DNS does not answer us, so mail cannot be checked; please try again later"),
-                                   .reason = "" };
-}
-
-void outage_decide(struct msg *m, const struct policy_facts *f, struct policy_decision *d)
-{
-    bool lacking = lacks_answers(*f);
-    if (m->resolver_down && m->conf->resolver_down_tempfail && f->direction == DIRECTION_INBOUND)
-        defer_all(m, d);
-    else if (m->resolver_down && lacking)
-        release(m, f, d);
-    else if (lacking && d->action == ACTION_TEMPFAIL && !outage_may_defer(m))
-        decide_without_deferral(m, *f, d);
-    else if (!lacking && d->list == NULL)
-        deferral_answered(env_deferral(m->env), m->client, domain_of(m));
+    if (!lacks_answers(o->facts) && o->decision.list == NULL && m->unanswered == NULL) {
+        if (judged)
+            deferral_answered(env_deferral(m->env), m->client, domain_of(m));
+        return false;
+    }
+    if (o->facts.no_tempfail || o->decision.action != ACTION_TEMPFAIL || may_defer(m))
+        return false;
+    o->facts.no_tempfail = true;
+    return true;
 }

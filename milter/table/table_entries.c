@@ -3,7 +3,8 @@
  *
  * Names and keys stand in one hash table, as spans of the file where they are in normal form already. Networks stand in a hash
  * table for each prefix length that occurs, so a lookup costs at most one step for each of these lengths, however many networks
- * there are. A line that cannot be understood refuses the whole file: a list of which a part is missing is worse than the one before.
+ * there are. A line that cannot be understood refuses the whole file: a list of which a part is missing is worse than the one
+ * before.
  */
 #include <string.h>
 
