@@ -86,6 +86,8 @@ struct conf {
     const char *policy_name;    /* a shipped profile's name (in MAILSEAL_POLICYDIR; the environment may name another), or a path */
     struct networks internal;   /* internal-networks */
     struct networks forwarders; /* trusted-forwarders */
+    struct networks relays;     /* trusted-relays */
+    bool relay_received;        /* relay-received */
     struct {
         const char *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim; /* "" : none */
     } specs;                                                                                              /* of the tables below */
@@ -102,6 +104,10 @@ struct conf {
     struct dkim_params dkim;    /* dkim-min-rsa-bits, dkim-accept-unsigned-tail, dkim-clock-slack */
     int64_t max_messages;       /* messages worked on at once; above: 451 */
     int64_t workers;            /* threads of the pool */
+
+    int64_t defer_times, defer_minutes; /* budget of a network and domain that is deferred for want of answers */
+    int64_t resolver_down_share;        /* per cent of DNS questions that fail */
+    bool resolver_down_tempfail;        /* resolver-down = "release" | "tempfail" */
 
     const char *key_directory;              /* key-directory; "" : none */
     const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH", "/PATH", or servers; "" : none */

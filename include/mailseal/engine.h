@@ -20,8 +20,9 @@
 /* ---- the process ---- */
 struct env;
 
-/* Takes over one reference of conf. dns NULL makes the one the configuration asks for (snapshot, or stub with cache); a given one
- * is owned. workers: threads for SPF; 0 is sequential. NULL with a reason in error (a literal or in conf's arena). */
+/* Takes over one reference of conf, and names rules that have expired in the log, like env_set_conf(). dns NULL makes the one the
+ * configuration asks for (snapshot, or stub with cache); a given one is owned. workers: threads for SPF; 0 is sequential. NULL with
+ * a reason in error (a literal or in conf's arena). */
 struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const char **error);
 /* No conn may be left. */
 void env_free(struct env *e);
@@ -44,6 +45,8 @@ struct edit {
 struct outcome {
     bool exempt;               /* authenticated or internal: not judged, perhaps signed */
     const char *exempt_reason; /* "authenticated", "internal network" or NULL */
+    struct ip client;          /* SPF and the policy are about: who connected, or, when relayed, ... */
+    bool relayed;              /* ... the first outside host that the Received fields of trusted relays name */
     struct spf_result spf, helo;
     struct dkim_result *dkim;
     size_t n_dkim;
@@ -52,8 +55,11 @@ struct outcome {
     struct dmarc_result dmarc;
     struct policy_facts facts;
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
+    struct str disagreement;         /* of recipients, what the policy wants for each domain, when they differ; or empty */
     const char *policy_name;
+    const char *deferral;    /* what the lack of DNS answers did to the decision, "deferred 3 of 12" and the like, or NULL */
     bool held;               /* quarantine = hold and action is quarantine */
+    const char *label;       /* what X-Mailseal-Label says the policy asked for, "quarantine" or "label"; NULL: no such field */
     size_t n_signatures;     /* put on the message */
     unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */
     const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */
@@ -74,6 +80,7 @@ struct msg;
 struct msg_info {
     struct str mail_from; /* as the mail server gave it, brackets or not */
     struct str auth_user; /* {auth_authen}, empty when not authenticated */
+    struct str daemon;    /* {daemon_name}: the service of the mail server; or empty */
     bool authenticated;   /* {auth_type} or {auth_authen} was there */
     bool local;           /* submitted without a network client (check: never; filter: as it decides) */
 };
@@ -86,9 +93,11 @@ void msg_header(struct msg *m, struct str name, struct str value);
 void msg_headers_lost(struct msg *m);
 /* End of header: starts key and DMARC lookups, decides whether to sign. */
 void msg_eoh(struct msg *m);
+/* The mail server's name for the message, when it is known, for replies: any time before msg_eom(). */
+void msg_queue_id(struct msg *m, struct str id);
 /* False when the rest of the body is not needed. */
 bool msg_body(struct msg *m, const void *p, size_t n);
-/* Joins everything until the deadline and decides. Valid until msg_free(). queue_id may be empty. */
+/* Joins everything until the deadline and decides. Valid until msg_free(). */
 const struct outcome *msg_eom(struct msg *m);
 void msg_free(struct msg *m);
 const struct conf *msg_conf(const struct msg *m);

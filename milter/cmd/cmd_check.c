@@ -14,7 +14,7 @@
 #define NAME "check"
 
 struct request {
-    const char *client_ip, *helo, *mail_from, *auth, *snapshot, *record, *conf_path, *file;
+    const char *client_ip, *helo, *mail_from, *auth, *daemon, *queue_id, *snapshot, *record, *conf_path, *file;
     struct str *rcpt;
     size_t n_rcpt;
     bool json;
@@ -31,6 +31,8 @@ static void help(void)
          "  --mail-from ADDR   envelope sender; '' or '<>' is the null sender\n"
          "  --rcpt ADDR        envelope recipient; may be repeated\n"
          "  --auth USER        the client has logged in as USER\n"
+         "  --daemon NAME      service of the mail server, {daemon_name}\n"
+         "  --queue-id ID      what the mail server calls the message\n"
          "  --dns FILE         answers from a snapshot file instead of the network\n"
          "  --record FILE      write all answers used to a snapshot file\n"
          "  --now UNIX         take this as the present time\n"
@@ -40,7 +42,7 @@ static void help(void)
          "Exit code: 0 the message was judged, 1 it could not be, 2 wrong usage.");
 }
 
-enum { OPT_IP = 256, OPT_HELO, OPT_FROM, OPT_RCPT, OPT_AUTH, OPT_DNS, OPT_RECORD, OPT_NOW, OPT_JSON, OPT_HELP };
+enum { OPT_IP = 256, OPT_HELO, OPT_FROM, OPT_RCPT, OPT_AUTH, OPT_DAEMON, OPT_ID, OPT_DNS, OPT_RECORD, OPT_NOW, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
     { "client-ip", required_argument, NULL, OPT_IP },
@@ -48,6 +50,8 @@ static const struct option options[] = {
     { "mail-from", required_argument, NULL, OPT_FROM },
     { "rcpt", required_argument, NULL, OPT_RCPT },
     { "auth", required_argument, NULL, OPT_AUTH },
+    { "daemon", required_argument, NULL, OPT_DAEMON },
+    { "queue-id", required_argument, NULL, OPT_ID },
     { "dns", required_argument, NULL, OPT_DNS },
     { "record", required_argument, NULL, OPT_RECORD },
     { "now", required_argument, NULL, OPT_NOW },
@@ -63,7 +67,8 @@ static int take_option(struct request *r, int opt, const char *word)
     const struct {
         int opt;
         const char **value;
-    } texts[] = { { OPT_IP, &r->client_ip }, { OPT_HELO, &r->helo },     { OPT_FROM, &r->mail_from }, { OPT_AUTH, &r->auth },
+    } texts[] = { { OPT_IP, &r->client_ip }, { OPT_HELO, &r->helo },     { OPT_FROM, &r->mail_from },
+                  { OPT_AUTH, &r->auth },    { OPT_DAEMON, &r->daemon }, { OPT_ID, &r->queue_id },
                   { OPT_DNS, &r->snapshot }, { OPT_RECORD, &r->record }, { 'c', &r->conf_path } };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i].opt == opt) {
@@ -118,13 +123,17 @@ static const struct outcome *judge(const struct request *r, struct arena *a, str
 {
     struct str body;
     conn_helo(c, str_of(r->helo));
-    struct msg_info info = { .mail_from = str_of(r->mail_from), .auth_user = str_of(r->auth), .authenticated = r->auth != NULL };
+    struct msg_info info = { .mail_from = str_of(r->mail_from),
+                             .auth_user = str_of(r->auth),
+                             .daemon = str_of(r->daemon),
+                             .authenticated = r->auth != NULL };
     *m = msg_new(c, &info);
     for (size_t i = 0; i < r->n_rcpt; i++)
         msg_rcpt(*m, r->rcpt[i]);
     hand_over_headers(*m, a, message, &body);
     msg_eoh(*m);
     msg_body(*m, body.p, body.n);
+    msg_queue_id(*m, str_of(r->queue_id));
     return msg_eom(*m);
 }
 

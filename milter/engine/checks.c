@@ -1,8 +1,9 @@
 /*
  * checks.c - start all checks, join all checks.
  *
- * SPF needs only the envelope and is a chain of questions: each identity is a future of its own, from MAIL on. Keys and the
- * names of the DMARC walk are plain questions, asked together at end of header. Whatever is still under way at end of message is
+ * SPF needs only the envelope and is a chain of questions: each identity is a future of its own, from MAIL on; behind a relay of
+ * ours from end of header on, when the client is known. Keys and the names of the DMARC walk are plain questions, asked together
+ * at end of header. Whatever is still under way at end of message is
  * waited for until one deadline.
  */
 #include "mailseal/clock.h"
@@ -44,8 +45,9 @@ static struct future *start_spf(struct msg *m, enum spf_identity identity)
     return f;
 }
 
-void checks_start_spf(struct msg *m)
+void checks_start_client(struct msg *m)
 {
+    client_names_start(m);
     m->spf_dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_SPF_QUERIES, INT64_MAX);
     m->spf = start_spf(m, SPF_MAILFROM);
     /* RFC 7208 2.4: for the null reverse-path the MAIL FROM identity already is HELO's. */
@@ -57,7 +59,7 @@ static void start_verify(struct msg *m)
 {
     int64_t deadline = clock_ms() + LIMIT_DNS_MESSAGE_MS;
     struct str author = m->outcome.author.status == AUTHOR_ONE ? m->outcome.author.domain : STR_NONE;
-    m->dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES, deadline);
+    m->dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES - LIMIT_DNS_CLIENT_QUERIES, deadline);
     m->verify = dkim_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline, author);
     seal_start(m);
     m->arc = arc_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline);
@@ -69,10 +71,13 @@ void checks_start(struct msg *m)
 {
     author_read(m->arena, &m->headers, &m->outcome.author);
     m->body = dkim_body_new(m->arena);
-    if (m->exempt_reason != NULL)
+    if (m->exempt_reason != NULL) {
         signing_start(m);
-    else
-        start_verify(m);
+        return;
+    }
+    if (m->class == CLIENT_RELAY && client_behind_relays(m))
+        checks_start_client(m);
+    start_verify(m);
 }
 
 static void join_spf(struct msg *m, struct future *f, enum spf_identity identity, int64_t deadline, struct spf_result *out)
@@ -86,6 +91,22 @@ static void join_spf(struct msg *m, struct future *f, enum spf_identity identity
                                 .identity = identity,
                                 .domain = identity == SPF_HELO || m->domain.n == 0 ? m->helo : m->domain,
                                 .reason = "evaluation did not end in time" };
+}
+
+static void join_both(struct msg *m, int64_t deadline)
+{
+    struct outcome *o = &m->outcome;
+    if (m->no_spf != NULL) {
+        o->spf = (struct spf_result){ .identity = SPF_MAILFROM, .domain = m->domain, .reason = m->no_spf };
+        o->helo = (struct spf_result){ .identity = SPF_HELO, .reason = m->no_spf };
+        return;
+    }
+    join_spf(m, m->spf, SPF_MAILFROM, deadline, &o->spf);
+    if (m->helo_spf != NULL)
+        join_spf(m, m->helo_spf, SPF_HELO, deadline, &o->helo);
+    else
+        o->helo = o->spf;
+    o->dns_queries += dns_meter_count(m->spf_dns);
 }
 
 static void join_dmarc(struct msg *m)
@@ -113,13 +134,10 @@ void checks_join(struct msg *m)
     m->verify = NULL;
     arc_verify_finish(m->arc, &o->arc);
     m->arc = NULL;
-    join_spf(m, m->spf, SPF_MAILFROM, deadline, &o->spf);
-    if (m->helo_spf != NULL)
-        join_spf(m, m->helo_spf, SPF_HELO, deadline, &o->helo);
-    else
-        o->helo = o->spf;
+    join_both(m, deadline);
+    m->client_names = client_names_join(m, deadline);
     join_dmarc(m);
-    o->dns_queries = dns_meter_count(m->spf_dns) + dns_meter_count(m->dns);
+    o->dns_queries += dns_meter_count(m->dns);
 }
 
 void checks_drop(struct msg *m)
@@ -140,4 +158,5 @@ void checks_drop(struct msg *m)
     }
     future_free(m->spf);
     future_free(m->helo_spf);
+    client_names_drop(m);
 }

@@ -23,10 +23,20 @@ struct signature {
     struct dns_query *published; /* for its key record; NULL: not asked, or answered */
 };
 
-/* A forged Authentication-Results field, by its instance number (1-based). */
+/* The fields of a name that only we may have written, by their instance numbers (1-based). */
+enum own_field { OWN_AUTHRES, OWN_LABEL, OWN_FIELDS };
+extern const struct str own_field_names[OWN_FIELDS];
 struct forged {
+    unsigned seen; /* fields of the name in the message */
     unsigned *index;
     size_t n, room;
+};
+
+/* Names of the client that have its address, in normal form; `failed`: there may be more. */
+struct client_names {
+    struct str name[LIMIT_CLIENT_NAMES];
+    size_t n;
+    bool failed;
 };
 
 struct msg {
@@ -34,21 +44,30 @@ struct msg {
     struct arena *arena;
     struct env *env;
     struct conf *conf; /* one reference: a reload does not touch this message */
-    struct ip client;
-    struct str helo;
+    enum client_class class;
+    struct ip client;         /* who connects, or who did at our relays, from ... */
+    bool relayed;             /* ... end of header on */
+    struct str helo;          /* what that one said */
+    const char *no_spf;       /* a literal: why SPF is not evaluated, or NULL */
     int64_t now, started;     /* wall clock; monotonic */
     struct str local, domain; /* MAIL FROM */
     size_t recipients;
+    struct str *rcpt_domain; /* of the recipients, distinct ones, when the policy asks; an empty one is none that we know */
+    size_t n_rcpt_domains;
     struct str auth_user; /* may be empty */
+    struct str daemon, queue_id;
     bool authenticated;
     const char *exempt_reason; /* NULL: judge it */
 
     struct headers headers;
-    unsigned authres_seen; /* Authentication-Results fields of the message */
-    struct forged forged;
+    struct forged forged[OWN_FIELDS];
 
-    struct dns *spf_dns; /* the meter of SPF */
-    struct dns *dns;     /* the meter of keys and DMARC, from end of header on */
+    struct dns *names_dns; /* the meter of the client's names; NULL: not asked for, as ... */
+    struct future *names;
+    const struct client_names *client_names; /* from the end of the message on */
+    const char *unanswered;                  /* who gave no answer that might have spared the message, or NULL */
+    struct dns *spf_dns;                     /* the meter of SPF */
+    struct dns *dns;                         /* the meter of keys and DMARC, from end of header on */
     struct future *spf, *helo_spf;
     struct dkim_body *body;
     struct dkim_verify *verify;
@@ -61,13 +80,34 @@ struct msg {
     struct dns *own_dns;            /* our own public keys, for ... */
     struct dkim_verify *own_verify; /* ... signatures the message says are ours; NULL: there are none */
 
+    bool resolver_down; /* the brake was on when the message was complete */
+    bool released;      /* ... so it passes although answers are missing */
+
     struct outcome outcome;
 };
 
+struct deferral;
+struct brake;
 struct pool *env_pool(struct env *e);
+struct deferral *env_deferral(struct env *e);
+struct brake *env_brake(struct env *e);
+/* Names the expired rules in the log with the first message of a day (UTC). */
+void env_note_day(struct env *e, const struct conf *conf, int64_t now);
 
-/* checks.c: start all, join all. */
-void checks_start_spf(struct msg *m);
+/* client.c: who is connecting, and what follows: a literal why the message is not judged, or NULL. */
+enum client_class client_class(const struct conf *conf, struct ip ip, bool local);
+const char *client_exemption(enum client_class class, bool authenticated);
+/* For a message of a trusted relay, at end of header: the client is now the first outside host that its Received fields name. False
+ * with no_spf when there is none. */
+bool client_behind_relays(struct msg *m);
+
+/* client_name.c. Start does nothing when no list has names; drop comes after both. */
+void client_names_start(struct msg *m);
+const struct client_names *client_names_join(struct msg *m, int64_t deadline);
+void client_names_drop(struct msg *m);
+
+/* checks.c: start all, join all. The first is for what needs the envelope and the client only. */
+void checks_start_client(struct msg *m);
 void checks_start(struct msg *m);
 void checks_join(struct msg *m);
 void checks_drop(struct msg *m);
@@ -77,11 +117,54 @@ void signing_start(struct msg *m);
 void signing_join(struct msg *m);
 void signing_drop(struct msg *m);
 
-/* facts.c: results to facts. */
+/* facts.c: results to facts, all but the recipient's domain. */
 void facts_of(struct msg *m);
 
 /* decide.c: facts to decision. */
 void outcome_decide(struct msg *m);
+
+/* outage.c: answers that did not come. Count the questions of a message before it is decided. */
+void outage_count(struct msg *m);
+/* With the facts, before the policy is asked; then for each of its decisions, with the facts it was made of. */
+void outage_begin(struct msg *m);
+void outage_soften(struct msg *m, const struct policy_facts *f, struct policy_decision *d);
+/* With the decision. True: it defers the message for want of an answer, and the budget of its sender is used up: the policy is to
+ * be asked again, without deferral. */
+bool outage_ends_deferral(struct msg *m);
+
+/* deferral.c: a pair is the client's network (an IPv4 /24, an IPv6 /64) and a domain, in any case. A pair has a budget of so many
+ * times and so many minutes since the first; deferrals within LIMIT_DEFERRAL_ROUND seconds count once. The budget is new after
+ * LIMIT_DEFERRAL_FORGET seconds without a deferral; when it was not used up, after LIMIT_DEFERRAL_QUIET seconds, if mail of the
+ * pair got its answers meanwhile. Beyond LIMIT_DEFERRALS pairs the one deferred longest ago is forgotten (among eight). Any
+ * thread. */
+struct deferral_limits {
+    int64_t times, minutes;
+};
+struct deferral_count {
+    unsigned count;  /* times the pair was deferred, this one included */
+    int64_t minutes; /* since the first of them */
+    bool news;       /* the budget is used up, and this is the first message to meet that */
+};
+struct deferral *deferral_new(void);
+void deferral_free(struct deferral *d);
+unsigned deferral_network_bits(struct ip client);
+/* now: seconds since 1970. */
+bool deferral_allows(struct deferral *d, struct ip client, struct str domain, const struct deferral_limits *l, int64_t now,
+                     struct deferral_count *out);
+void deferral_answered(struct deferral *d, struct ip client, struct str domain);
+
+/* brake.c: on while more than share per cent of at least LIMIT_BRAKE_QUESTIONS questions of the last minute failed. Adds those of a
+ * message, of which at most LIMIT_BRAKE_MESSAGE count. News come at most once a minute, and once when it ends. Any thread. */
+enum brake_news { BRAKE_NO_NEWS, BRAKE_IS_ON, BRAKE_ENDED };
+struct brake_state {
+    bool on;
+    enum brake_news news;
+    struct dns_tally tally; /* of the last minute, this message included */
+};
+struct brake *brake_new(void);
+void brake_free(struct brake *b);
+/* now: monotonic seconds. */
+struct brake_state brake_count(struct brake *b, struct dns_tally t, int64_t share, int64_t now);
 
 /* seal.c: an ARC set for mail that was judged. start at end of header; add after all other edits. */
 void seal_start(struct msg *m);
@@ -89,7 +172,8 @@ void seal_add(struct msg *m);
 
 /* edits.c: outcome to header edits. */
 void edits_insert(struct msg *m, struct str name, struct str value);
-void edits_note_authres(struct msg *m, struct str value);
+/* Each field of the message, in order: notes those that must go. */
+void edits_note_field(struct msg *m, struct str name, struct str value);
 /* False, with a reason in the outcome, when a signature could not be made. */
 bool edits_make(struct msg *m) __attribute__((warn_unused_result));
 

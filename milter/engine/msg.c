@@ -10,17 +10,6 @@
 
 #include "engine_int.h"
 
-static const char *exemption(const struct conf *conf, const struct conn *c, const struct msg_info *info)
-{
-    if (info->authenticated)
-        return "authenticated";
-    if (info->local)
-        return "local submission";
-    if (network_list_has(conf->internal.v, conf->internal.n, c->ip))
-        return "internal network";
-    return NULL;
-}
-
 struct msg *msg_new(struct conn *c, const struct msg_info *info)
 {
     struct arena *a = arena_new();
@@ -32,16 +21,19 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
     m->helo = str_dup(a, (struct str){ c->helo, c->helo_n });
     m->now = clock_wall();
     m->started = clock_ms();
+    env_note_day(m->env, m->conf, m->now);
     /* A path that does not parse has all its text in local: SPF has no domain to check and says so. */
     struct str path = str_dup(a, str_first(info->mail_from, LIMIT_ADDRESS));
     if (!path_parse(a, path, &m->local, &m->domain))
         m->domain = STR_NONE;
     m->auth_user = str_dup(a, str_first(info->auth_user, LIMIT_ADDRESS));
     m->authenticated = info->authenticated;
-    m->exempt_reason = exemption(m->conf, c, info);
+    m->daemon = str_dup(a, str_first(info->daemon, LIMIT_MACRO));
+    m->class = client_class(m->conf, c->ip, info->local);
+    m->exempt_reason = client_exemption(m->class, info->authenticated);
     headers_init(&m->headers, a);
-    if (m->exempt_reason == NULL)
-        checks_start_spf(m);
+    if (m->exempt_reason == NULL && m->class != CLIENT_RELAY)
+        checks_start_client(m);
     return m;
 }
 
@@ -51,19 +43,42 @@ static void expect_stage(const struct msg *m, bool legal, const char *call)
         BUG("%s in stage %d of a message", call, (int)m->stage);
 }
 
+/* Keeps a domain that is not there yet. Those beyond the limit are none that we know. */
+static void keep_domain(struct msg *m, struct str domain)
+{
+    if (m->n_rcpt_domains >= LIMIT_RCPT_DOMAINS)
+        domain = STR_NONE;
+    for (size_t i = 0; i < m->n_rcpt_domains; i++)
+        if (str_eq(m->rcpt_domain[i], domain))
+            return;
+    if (m->rcpt_domain == NULL)
+        m->rcpt_domain = ARENA_ARRAY(m->arena, struct str, LIMIT_RCPT_DOMAINS + 1);
+    m->rcpt_domain[m->n_rcpt_domains++] = str_dup(m->arena, domain);
+}
+
 void msg_rcpt(struct msg *m, struct str rcpt)
 {
     expect_stage(m, m->stage == MSG_ENVELOPE, "msg_rcpt");
-    (void)rcpt;
     m->recipients++;
+    if (!policy_asks_recipient(m->conf->policy))
+        return;
+    struct arena *a = arena_new();
+    struct str local, domain;
+    keep_domain(m, path_parse(a, str_first(rcpt, LIMIT_ADDRESS), &local, &domain) ? domain : STR_NONE);
+    arena_free(a);
+}
+
+void msg_queue_id(struct msg *m, struct str id)
+{
+    expect_stage(m, m->stage <= MSG_BODY, "msg_queue_id");
+    m->queue_id = str_dup(m->arena, str_first(id, LIMIT_MACRO));
 }
 
 void msg_header(struct msg *m, struct str name, struct str value)
 {
     expect_stage(m, m->stage <= MSG_HEADER, "msg_header");
     m->stage = MSG_HEADER;
-    if (str_ieq(str_trim(name), STR("Authentication-Results")))
-        edits_note_authres(m, value);
+    edits_note_field(m, str_trim(name), value);
     if (!m->headers.overflow && !headers_add(&m->headers, name, value))
         log_debug("header section beyond our limits");
 }
@@ -97,6 +112,7 @@ static void fail_for_now(struct outcome *o)
                                             .xcode = "4.3.0",
                                             .text = STR("Temporary local problem, please try again later") };
     o->held = false;
+    o->label = NULL;
     o->n_edits = 0;
 }
 
@@ -106,6 +122,7 @@ const struct outcome *msg_eom(struct msg *m)
     m->stage = MSG_DONE;
     dkim_body_finish(m->body);
     checks_join(m);
+    outage_count(m);
     outcome_decide(m);
     if (!edits_make(m))
         fail_for_now(&m->outcome);
