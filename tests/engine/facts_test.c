@@ -101,7 +101,15 @@ static const struct {
       { { "good.example", AUTH_PASS } },
       AUTH_PASS,
       true },
-    { "no record, below", NO_RECORD, AUTH_NONE, false, false, { "a.mail.good.example", AUTH_PASS }, { { NULL } }, AUTH_NONE, true },
+    { "no record, below",
+      NO_RECORD,
+      AUTH_NONE,
+      false,
+      false,
+      { "a.mail.good.example", AUTH_PASS },
+      { { NULL, AUTH_NONE } },
+      AUTH_NONE,
+      true },
     { "no record, beside",
       NO_RECORD,
       AUTH_NONE,
@@ -138,7 +146,7 @@ static const struct {
       { { "web.good.example", AUTH_PASS } },
       AUTH_PASS,
       true },
-    { "null sender", NO_RECORD, AUTH_NONE, false, false, { "", AUTH_NONE }, { { NULL } }, AUTH_NONE, false },
+    { "null sender", NO_RECORD, AUTH_NONE, false, false, { "", AUTH_NONE }, { { NULL, AUTH_NONE } }, AUTH_NONE, false },
 };
 
 static void facts_by_hand(struct arena *a, size_t row, struct msg *m)
