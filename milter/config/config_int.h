@@ -116,6 +116,11 @@ size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str l
 /* Calls fn for each key whose file does not depend on the author. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
+/* ---- sign_algorithms.c ---- */
+extern const struct name_code sign_algorithm_names[]; /* to enum key_type */
+/* Of values that option_set() took. */
+struct sign_algorithms *sign_algorithms_new(struct arena *a, const struct strings *values);
+
 /* ---- login_map.c ---- */
 struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *path, const char **error);
 

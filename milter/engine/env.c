@@ -17,6 +17,7 @@ struct env {
     struct conf *conf;
     struct dns *dns;
     struct pool *pool;
+    struct sign_watch watch;
 };
 
 static struct dns *dns_of_conf(const struct conf *conf, const char **error)
@@ -45,6 +46,8 @@ struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const 
     e->conf = conf;
     e->dns = dns;
     e->pool = pool_new(workers);
+    for (size_t i = 0; i < FRAGILE_KINDS; i++)
+        atomic_init(&e->watch.warned[i], INT64_MIN / 2);
     return e;
 }
 
@@ -115,4 +118,15 @@ struct dns *env_dns(struct env *e)
 struct pool *env_pool(struct env *e)
 {
     return e->pool;
+}
+
+struct sign_watch *env_sign_watch(struct env *e)
+{
+    return &e->watch;
+}
+
+void env_sign_counts(struct env *e, struct sign_counts *out)
+{
+    out->failed = atomic_exchange(&e->watch.failed, 0);
+    out->unpublished = atomic_exchange(&e->watch.unpublished, 0);
 }
