@@ -200,13 +200,33 @@ static struct env *env_with_wrong_half(const struct place *p, const char *conf)
     return e;
 }
 
+/* What is logged while a message is sent. */
+static struct str log_of(const struct place *p, struct env *e, struct sent *sent)
+{
+    char *text = arena_alloc(p->arena, 4096);
+    int saved = dup(STDERR_FILENO), ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    *sent = send_plain(p, e);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, 4096);
+    close(ends[0]);
+    return (struct str){ text, n > 0 ? (size_t)n : 0 };
+}
+
 static void a_wrong_signature_does_not_leave(void **state)
 {
     const struct place *p = *state;
     struct env *e = env_with_wrong_half(p, "sign-self-check = always\n" SECTION(""));
     struct sign_counts counts;
     for (unsigned i = 0; i < 3; i++) {
-        struct sent s = send_plain(p, e);
+        struct sent s;
+        struct str log = log_of(p, e, &s);
+        if (!str_has(log, "mailseal: error: cannot sign with key '/tmp/mailseal-sign-") ||
+            !str_has(log, "/k.pem': the signature made does not verify\n"))
+            fail_msg("logged: '%.*s'", STR_FMT(log));
         assert_int_equal(s.code, 451);
         assert_int_equal(s.signatures, 0);
         assert_int_equal(s.value.n, 0);
