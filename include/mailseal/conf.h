@@ -42,10 +42,13 @@ struct sign_key {
 
 struct keyring;
 
+/* Whose keys sign: those for the address in From, in Sender, or of the envelope sender. */
+enum sign_for { SIGN_FOR_FROM, SIGN_FOR_SENDER, SIGN_FOR_ENVELOPE };
+
 /* Which signatures are verified before they leave. RSA: those for which that costs little beside making them. */
 enum self_check { SELF_CHECK_NEVER, SELF_CHECK_RSA, SELF_CHECK_ALWAYS };
 
-/* Which keys sign for the author local@domain (domain in normal form). The first of these that has any: the sections of the domain
+/* Which keys sign for the address local@domain (domain in normal form). The first of these that has any: the sections of the domain
  * and its directory of keys; those of its nearest parent that sign for subdomains; the signing table. No look at anything whose
  * number grows with the tables. Fills out, which has room for LIMIT_SIGN_KEYS, with keys of the keyring or of the arena, and
  * returns how many, or KEYRING_UNKNOWN: a server that has to be asked did not answer, or not in a form that can be used, which is
@@ -72,7 +75,11 @@ bool key_secret_may_warn(const struct key_secret *s, int64_t now);
 /* Reads every key of the directory and of the key table once, logs what is refused, and counts both. */
 void keyring_check(const struct keyring *k, size_t *good, size_t *refused);
 
-/* May this login use this author address (local@domain, any case)? Yes without a map. Postfix: smtpd_sender_login_maps. */
+/* May a key of this domain (d=, normal form) and type sign (sign-algorithms)? Any thread. */
+struct conf;
+bool sign_algorithm_allowed(const struct conf *c, struct str domain, enum key_type type);
+
+/* May this login use this address (local@domain, any case)? Yes without a map. Postfix: smtpd_sender_login_maps. */
 struct login_map;
 enum table_answer login_map_ask(const struct login_map *m, struct str login, struct str local, struct str domain);
 
@@ -114,7 +121,10 @@ struct conf {
     bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */
     struct sign_key sign;                   /* how keys of the directory and the tables sign: sign-headers and the like */
     const char *sender_login_map;           /* "" : none */
+    enum sign_for sign_for;
+    struct strings sign_algorithms; /* as written; see sign_algorithm_allowed() */
     enum self_check sign_self_check;
+    int64_t sign_self_check_every; /* of so many messages one is checked */
     bool require_published_key;
 
     /* Tables of the options of these names, open; NULL: none. The first is of TABLE_CLIENTS, the others of TABLE_DOMAINS, of the
@@ -122,7 +132,8 @@ struct conf {
     struct table *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim;
     struct policy *policy; /* the profile, read */
     struct keyring *keyring;
-    struct login_map *logins; /* or NULL */
+    struct login_map *logins;           /* or NULL */
+    struct sign_algorithms *algorithms; /* sign-algorithms, read */
     struct arena *arena;
     atomic_int refs;
 };

@@ -83,6 +83,8 @@ struct dkim_sign_params {
     bool oversign;                /* false: no name more often than it occurs; `fields` exactly as given */
     const struct str *oversigned; /* when there are any: exactly these names, present or not, are named once more than they occur */
     size_t n_oversigned;
+    const struct str *left_out; /* names of the default list that are not signed in this message, nor oversigned; never From */
+    size_t n_left_out;
     const struct pubkey *check; /* its other half: what was signed is verified before it is given out; NULL: it is not */
     int64_t timestamp;          /* t=; 0 leaves it out */
     int64_t expires;            /* x=; 0 leaves it out */

@@ -31,6 +31,12 @@ struct conf *env_conf(struct env *e);
 /* A reload: new connections and messages use it. Takes over the reference. What only a restart can change is named in the log. */
 void env_set_conf(struct env *e, struct conf *conf);
 struct dns *env_dns(struct env *e);
+/* What went wrong with signatures since the last call; each is in the log when it happens. */
+struct sign_counts {
+    unsigned failed;      /* could not be made, or did not verify: the message was put off */
+    unsigned unpublished; /* with keys the DNS does not have so */
+};
+void env_sign_counts(struct env *e, struct sign_counts *out);
 
 /* ---- the edits a mail server is asked for ---- */
 enum edit_op { EDIT_INSERT, EDIT_DELETE };
@@ -63,6 +69,8 @@ struct outcome {
     size_t n_signatures;     /* put on the message */
     unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */
     const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */
+    struct str left_out;     /* address fields of the usual list that were not signed, "To,Cc": the mail server will rewrite them */
+    const char *fragile;     /* for the log: what may break the signatures on the way. NULL: nothing, or it was said a minute ago */
     struct edit *edits;      /* deletions from the highest index down, then insertions */
     size_t n_edits;
     unsigned dns_queries;
@@ -83,6 +91,8 @@ struct msg_info {
     struct str daemon;    /* {daemon_name}: the service of the mail server; or empty */
     bool authenticated;   /* {auth_type} or {auth_authen} was there */
     bool local;           /* submitted without a network client (check: never; filter: as it decides) */
+    bool rewrites;        /* the mail server rewrites address fields after us: Sendmail (check: never) */
+    bool body_8bit, utf8; /* BODY=8BITMIME and SMTPUTF8 were there */
 };
 /* Starts SPF. The conn must outlive it. */
 struct msg *msg_new(struct conn *c, const struct msg_info *info);

@@ -120,6 +120,7 @@ static bool check_tables(struct parser *p)
         return conf_text_fail(p->text, conf_section_line(&p->text->top, keys ? "key-table" : "signing-table"),
                               "key-table and signing-table need each other");
     c->sign.subdomains = c->sign_subdomains;
+    c->algorithms = sign_algorithms_new(c->arena, &c->sign_algorithms);
     if (!sign_key_expand(&c->sign, c->arena, &reason))
         return conf_text_fail(p->text, conf_section_line(&p->text->top, "sign-headers"), "sign-%s", reason);
     return true;

@@ -121,6 +121,11 @@ const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how
 /* Adds it to those found, unless one of this domain and selector is there. */
 void sign_key_add(const struct sign_key *k, const struct sign_key **keys, size_t *n);
 
+/* ---- sign_algorithms.c ---- */
+extern const struct name_code sign_algorithm_names[]; /* to enum key_type */
+/* Of values that option_set() took. */
+struct sign_algorithms *sign_algorithms_new(struct arena *a, const struct strings *values);
+
 /* ---- login_map.c ---- */
 /* A file or a server. NULL with an error in scratch, or in the arena. */
 struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *spec, const char **error);

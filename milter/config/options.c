@@ -154,6 +154,17 @@ static const char *check_header_choice(struct str value)
     return NULL;
 }
 
+/* ALGORITHM, or DOMAIN=ALGORITHM. */
+static const char *check_algorithm(struct str value)
+{
+    struct str domain, algorithm;
+    if (!str_rcut(value, '=', &domain, &algorithm))
+        algorithm = value;
+    else if (check_domain(domain) != NULL)
+        return "is no algorithm of a domain (DOMAIN=ALGORITHM)";
+    return code_of(sign_algorithm_names, algorithm) >= 0 ? NULL : "is no algorithm (rsa-sha256 or ed25519-sha256)";
+}
+
 /* ---- words ---- */
 
 static const struct name_code bool_words[] = { { "true", true }, { "false", false }, { "yes", true }, { "no", false },
@@ -167,6 +178,9 @@ static const struct name_code level_words[] = { { "error", LOG_LEVEL_ERROR },
 static const struct name_code quarantine_words[] = { { "hold", true }, { "label", false }, { NULL, 0 } };
 static const struct name_code check_words[] = {
     { "always", SELF_CHECK_ALWAYS }, { "rsa", SELF_CHECK_RSA }, { "never", SELF_CHECK_NEVER }, { NULL, 0 }
+};
+static const struct name_code sign_for_words[] = {
+    { "from", SIGN_FOR_FROM }, { "sender", SIGN_FOR_SENDER }, { "envelope", SIGN_FOR_ENVELOPE }, { NULL, 0 }
 };
 static const struct name_code temperror_words[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
 static const struct name_code down_words[] = { { "release", false }, { "tempfail", true }, { NULL, 0 } };
@@ -303,8 +317,18 @@ const struct conf_option conf_options[] = {
       "What expire-after is in a section, for keys of the key directory and the key table." },
     { "sender-login-map", OPTION_LOOKUP, "", AT(sender_login_map), CHECK(check_lookup),
       "Which login may use which From address, a table like smtpd_sender_login_maps of Postfix; empty: each any." },
+    { "sign-for", OPTION_CHOICE, "from", AT(sign_for), WORDS(sign_for_words),
+      "Whose keys sign: those for the address in From, in Sender if there is one, or of the envelope sender." },
+    { "sign-algorithms",
+      OPTION_STRINGS,
+      "",
+      AT(sign_algorithms),
+      { .max = CONF_LIST_MAX, .check = check_algorithm },
+      "Algorithms whose keys sign, and DOMAIN=ALGORITHM for domains with a choice of their own; empty: all." },
     { "sign-self-check", OPTION_CHOICE, "rsa", AT(sign_self_check), WORDS(check_words),
       "Verify signatures with the public half of their key before the message leaves: all, those with RSA, or none." },
+    { "sign-self-check-every", OPTION_INT, "1", AT(sign_self_check_every), RANGE(1, 1000000),
+      "Check the signatures of one message in so many." },
     { "require-published-key", OPTION_BOOL, "false", AT(require_published_key), WORDS(bool_words),
       "Do not sign with a key that the DNS does not have, or has otherwise." },
     { NULL, OPTION_STRING, NULL, 0, CHECK(NULL), NULL },

@@ -113,12 +113,20 @@ static enum oversign oversign_rule(const struct dkim_sign_params *p, struct str 
     return OVERSIGN_PRESENT;
 }
 
+static bool is_left_out(const struct dkim_sign_params *p, struct str name)
+{
+    for (size_t i = 0; i < p->n_left_out; i++)
+        if (str_ieq(name, p->left_out[i]))
+            return true;
+    return false;
+}
+
 /* RFC 6376 5.4.2: the name once for each instance, then once more where that is the rule. */
 static void add_instances(struct dkim_sign *s, struct str name)
 {
     size_t count = headers_count(s->headers, name);
     enum oversign rule = oversign_rule(s->params, name);
-    if (dkim_names_have(&s->names, name))
+    if (dkim_names_have(&s->names, name) || is_left_out(s->params, name))
         return;
     if (s->params->oversign && (rule == OVERSIGN_ALWAYS || (rule == OVERSIGN_PRESENT && count > 0)))
         count++;

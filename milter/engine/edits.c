@@ -161,6 +161,7 @@ static bool insert_signatures(struct msg *m)
             continue;
         if (!dkim_sign_finish(m->sign[i].sign, &value, &m->outcome.sign_reason)) {
             log_error("cannot sign with key '%s': %s", m->sign[i].how->key_file, m->outcome.sign_reason);
+            atomic_fetch_add(&env_sign_watch(m->env)->failed, 1);
             return false;
         }
         edits_insert(m, STR("DKIM-Signature"), value);

@@ -5,6 +5,7 @@
 #include "mailseal/engine.h"
 #include "mailseal/future.h"
 #include "mailseal/limits.h"
+#include "mailseal/transit.h"
 
 struct conn {
     struct env *env;
@@ -39,6 +40,24 @@ struct client_names {
     bool failed;
 };
 
+/* What may break a signature on the way, by what is found. */
+enum fragile { FRAGILE_BODY_LINE, FRAGILE_HEADER_LINE, FRAGILE_BODY_8BIT, FRAGILE_HEADER_8BIT, FRAGILE_NUL, FRAGILE_ADDRESS };
+#define FRAGILE_KINDS  (FRAGILE_ADDRESS + 1)
+#define FRAGILE_FIELDS 8 /* address fields that can be left out */
+
+/* What is remembered about signing from message to message. */
+struct sign_watch {
+    atomic_uint messages;               /* to be signed, for sign-self-check-every */
+    atomic_uint failed, unpublished;    /* struct sign_counts */
+    atomic_llong warned[FRAGILE_KINDS]; /* when */
+};
+struct sign_watch *env_sign_watch(struct env *e);
+
+/* For whom a message is signed. */
+struct signer {
+    struct str local, domain; /* domain in normal form */
+};
+
 struct msg {
     enum msg_stage stage;
     struct arena *arena;
@@ -58,6 +77,7 @@ struct msg {
     struct str daemon, queue_id;
     bool authenticated;
     const char *exempt_reason; /* NULL: judge it */
+    bool rewrites, body_8bit, utf8;
 
     struct headers headers;
     struct forged forged[OWN_FIELDS];
@@ -77,6 +97,9 @@ struct msg {
     struct signature sign[LIMIT_SIGN_KEYS];
     size_t n_sign;
     bool sign_unknown;              /* a table did not answer: whether to sign cannot be decided now */
+    bool self_check;                /* this message's turn, see sign-self-check-every */
+    bool left_out[FRAGILE_FIELDS];  /* from some signature, by fragile.c's number */
+    struct text_scan scan;          /* of the body of a message to be signed */
     struct dns *own_dns;            /* our own public keys, for ... */
     struct dkim_verify *own_verify; /* ... signatures the message says are ours; NULL: there are none */
 
@@ -116,6 +139,16 @@ void checks_drop(struct msg *m);
 void signing_start(struct msg *m);
 void signing_join(struct msg *m);
 void signing_drop(struct msg *m);
+
+/* signer.c: NULL, or a literal: why nobody can be signed for; with m->sign_unknown, for now. */
+const char *signer_find(struct msg *m, struct signer *out);
+
+/* fragile.c: what may break the signatures on the way. */
+/* The names of address fields that the mail server will rewrite, each once, for a header canonicalization; From is not among them.
+ * out has room for FRAGILE_FIELDS. */
+size_t fragile_fields(struct msg *m, enum dkim_canon canon, struct str *out);
+/* Says so in the outcome of a signed message. */
+void fragile_note(struct msg *m);
 
 /* facts.c: results to facts, all but the recipient's domain. */
 void facts_of(struct msg *m);

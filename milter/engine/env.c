@@ -25,6 +25,7 @@ struct env {
     struct deferral *deferral;
     struct brake *brake;
     _Atomic int64_t day; /* since 1970, the last on which expired rules were named */
+    struct sign_watch watch;
 };
 
 static struct dns *dns_of_conf(const struct conf *conf, const char **error)
@@ -88,6 +89,8 @@ struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const 
     e->deferral = deferral_new();
     e->brake = brake_new();
     begin_day(e, conf);
+    for (size_t i = 0; i < FRAGILE_KINDS; i++)
+        atomic_init(&e->watch.warned[i], INT64_MIN / 2);
     return e;
 }
 
@@ -171,4 +174,15 @@ struct deferral *env_deferral(struct env *e)
 struct brake *env_brake(struct env *e)
 {
     return e->brake;
+}
+
+struct sign_watch *env_sign_watch(struct env *e)
+{
+    return &e->watch;
+}
+
+void env_sign_counts(struct env *e, struct sign_counts *out)
+{
+    out->failed = atomic_exchange(&e->watch.failed, 0);
+    out->unpublished = atomic_exchange(&e->watch.unpublished, 0);
 }

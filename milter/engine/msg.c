@@ -28,6 +28,9 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
         m->domain = STR_NONE;
     m->auth_user = str_dup(a, str_first(info->auth_user, LIMIT_ADDRESS));
     m->authenticated = info->authenticated;
+    m->rewrites = info->rewrites;
+    m->body_8bit = info->body_8bit;
+    m->utf8 = info->utf8;
     m->daemon = str_dup(a, str_first(info->daemon, LIMIT_MACRO));
     m->class = client_class(m->conf, c->ip, info->local);
     m->exempt_reason = client_exemption(m->class, info->authenticated);
@@ -100,6 +103,8 @@ bool msg_body(struct msg *m, const void *p, size_t n)
 {
     expect_stage(m, m->stage == MSG_BODY, "msg_body");
     dkim_body_update(m->body, p, n);
+    if (m->n_sign > 0)
+        text_scan_update(&m->scan, p, n);
     return !dkim_body_done(m->body);
 }
 
@@ -124,7 +129,9 @@ const struct outcome *msg_eom(struct msg *m)
     checks_join(m);
     outage_count(m);
     outcome_decide(m);
-    if (!edits_make(m))
+    if (edits_make(m))
+        fragile_note(m);
+    else
         fail_for_now(&m->outcome);
     m->outcome.ms = clock_ms() - m->started;
     return &m->outcome;

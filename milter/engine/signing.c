@@ -1,9 +1,8 @@
 /*
  * signing.c - which keys sign a message of our own clients.
  *
- * DK-89, DK-90: only with exactly one author domain, and only for a login that may use the author's address. While a table that
- * knows this does not answer, the message has to wait: edits_make() fails. A signature of ours
- * that the message already bears, and that is valid, is not made again. The published key is asked for when the header is
+ * For whom is signer.c's. While a table that knows this does not answer, the message has to wait: edits_make() fails. A signature of
+ * ours that the message already bears, and that is valid, is not made again. The published key is asked for when the header is
  * complete and looked at when the message is: a key that the DNS does not have so is told to the log.
  */
 #include "mailseal/base64.h"
@@ -25,9 +24,22 @@ static struct str *field_list(struct arena *a, const struct strings *names)
     return fields;
 }
 
-static bool is_checked(const struct conf *c, const struct privkey *key)
+static bool is_checked(const struct msg *m, const struct privkey *key)
 {
+    const struct conf *c = m->conf;
+    if (!m->self_check)
+        return false;
     return c->sign_self_check == SELF_CHECK_ALWAYS || (c->sign_self_check == SELF_CHECK_RSA && privkey_type(key) == KEY_RSA);
+}
+
+/* Which fields are left to their fate. A list that the site has made is signed as it is. */
+static void leave_out(struct msg *m, const struct sign_key *k, struct dkim_sign_params *p)
+{
+    struct str *names = ARENA_ARRAY(m->arena, struct str, FRAGILE_FIELDS);
+    if (k->fields.n > 0)
+        return;
+    p->n_left_out = fragile_fields(m, k->header_canon, names);
+    p->left_out = names;
 }
 
 static struct dkim_sign *start_signature(struct msg *m, const struct sign_key *k, const struct key_secret *secret)
@@ -37,7 +49,7 @@ static struct dkim_sign *start_signature(struct msg *m, const struct sign_key *k
                                     .selector = str_of(k->selector),
                                     .identity = str_of(k->identity),
                                     .key = secret->key,
-                                    .check = is_checked(m->conf, secret->key) ? secret->public : NULL,
+                                    .check = is_checked(m, secret->key) ? secret->public : NULL,
                                     .header_canon = k->header_canon,
                                     .body_canon = k->body_canon,
                                     .fields = k->fields.n > 0 ? field_list(m->arena, &k->fields) : NULL,
@@ -47,6 +59,7 @@ static struct dkim_sign *start_signature(struct msg *m, const struct sign_key *k
                                     .n_oversigned = k->oversign ? k->oversign_headers.n : 0,
                                     .timestamp = m->now,
                                     .expires = k->expire_after > 0 ? m->now + k->expire_after : 0 };
+    leave_out(m, k, p);
     return dkim_sign_start(m->arena, &m->headers, m->body, p, &m->outcome.sign_reason);
 }
 
@@ -61,6 +74,10 @@ static void add_signature(struct msg *m, const struct sign_key *k)
     const struct key_secret *secret = keyring_secret(m->conf->keyring, m->arena, k);
     if (secret == NULL) {
         m->outcome.sign_reason = "the key cannot be used";
+        return;
+    }
+    if (!sign_algorithm_allowed(m->conf, str_of(k->domain), privkey_type(secret->key))) {
+        m->outcome.sign_reason = "no key is of an algorithm that signs";
         return;
     }
     struct dkim_sign *s = start_signature(m, k, secret);
@@ -92,7 +109,7 @@ static void start_own_verify(struct msg *m)
     if (m->own_dns == NULL)
         BUG("our own zone: %s", error);
     m->own_verify = dkim_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->own_dns, m->now,
-                                      clock_ms() + LIMIT_DNS_MESSAGE_MS, m->outcome.author.domain);
+                                      clock_ms() + LIMIT_DNS_MESSAGE_MS, str_of(m->sign[0].how->domain));
 }
 
 static void leave_out_present(struct msg *m)
@@ -159,6 +176,7 @@ static void look_at_published(struct msg *m, struct signature *s)
     if (fault == NULL || s->sign == NULL)
         return;
     m->outcome.n_unpublished++;
+    atomic_fetch_add(&env_sign_watch(m->env)->unpublished, 1);
     if (key_secret_may_warn(s->secret, m->now))
         log_warning("key '%s._domainkey.%s' %s: %s", s->how->selector, s->how->domain,
                     required ? "does not sign" : "signs all the same", fault);
@@ -170,42 +188,33 @@ static void look_at_published(struct msg *m, struct signature *s)
 
 /* ---- the door ---- */
 
-/* A login map speaks of one address, so it cannot allow several authors. */
-static const char *login_fault(struct msg *m, struct str local)
+/* Messages take turns, not signatures: of two keys that always sign together, each has to be checked now and then. */
+static bool is_its_turn(struct msg *m)
 {
-    if (m->conf->logins == NULL || !m->authenticated)
-        return NULL;
-    enum table_answer allowed = TABLE_NO;
-    if (m->outcome.author.mailboxes == 1)
-        allowed = login_map_ask(m->conf->logins, m->auth_user, local, m->outcome.author.domain);
-    m->sign_unknown = allowed == TABLE_UNKNOWN;
-    if (allowed == TABLE_UNKNOWN)
-        return "sender-login-map does not answer";
-    return allowed == TABLE_YES ? NULL : "the login may not use the author's address";
+    unsigned number = atomic_fetch_add(&env_sign_watch(m->env)->messages, 1);
+    return number % (uint64_t)m->conf->sign_self_check_every == 0;
 }
 
 void signing_start(struct msg *m)
 {
     const struct sign_key *keys[LIMIT_SIGN_KEYS];
     struct outcome *o = &m->outcome;
-    struct str local, domain;
-    if (o->author.status != AUTHOR_ONE) {
-        o->sign_reason = o->author.reason;
-        return;
-    }
-    (void)str_rcut(o->author.address, '@', &local, &domain);
-    o->sign_reason = login_fault(m, local);
+    struct signer signer;
+    o->sign_reason = signer_find(m, &signer);
     if (o->sign_reason != NULL)
         return;
     m->dns = dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS);
-    size_t n = keyring_find(m->conf->keyring, m->arena, local, o->author.domain, keys);
+    size_t n = keyring_find(m->conf->keyring, m->arena, signer.local, signer.domain, keys);
     if (n == KEYRING_UNKNOWN) {
         m->sign_unknown = true;
         o->sign_reason = "the signing table does not answer";
         return;
     }
     if (n == 0)
-        o->sign_reason = "no key signs for the author's domain";
+        o->sign_reason =
+            m->conf->sign_for == SIGN_FOR_FROM ? "no key signs for the author's domain" : "no key signs for the sender's domain";
+    else
+        m->self_check = is_its_turn(m);
     for (size_t i = 0; i < n; i++)
         add_signature(m, keys[i]);
     if (may_bear_ours(m))

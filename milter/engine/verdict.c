@@ -61,6 +61,8 @@ const char *msg_log_line(struct msg *m)
         put_results(&b, o);
     if (o->exempt && o->n_signatures == 0 && o->sign_reason != NULL)
         buf_printf(&b, " unsigned=\"%s\"", o->sign_reason);
+    if (o->left_out.n > 0)
+        buf_printf(&b, " left-out=%.*s", STR_FMT(o->left_out));
     if (o->n_unpublished > 0)
         buf_puts(&b, " keys=unpublished");
     buf_printf(&b, " action=%s rule=\"%s\"", name_of(action_names, (int)o->decision.action), o->decision.rule);

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@
 
 #include "filter_int.h"
 
-#define LIBMILTER_ENDED 0 /* in the pipe, beside signal numbers */
+#define LIBMILTER_ENDED 0    /* in the pipe, beside signal numbers */
+#define QUIET           (-1) /* no event for an hour */
+#define HOUR_MS         (60 * 60 * 1000)
 
 static int event_pipe[2];
 
@@ -47,8 +50,11 @@ static void put_event(int event)
 /* The next event; the one place where the main thread waits. */
 static int get_event(void)
 {
+    struct pollfd in = { .fd = event_pipe[0], .events = POLLIN };
     unsigned char b;
     ssize_t n;
+    if (poll(&in, 1, HOUR_MS) == 0)
+        return QUIET;
     do
         n = read(event_pipe[0], &b, 1);
     while (n < 0 && errno == EINTR);
@@ -147,6 +153,15 @@ static void reload(struct daemon *d)
     process_notify("READY=1");
 }
 
+/* Trouble with signatures is in the log when it happens; this says how much of it there was. */
+static void report_signing(struct daemon *d)
+{
+    struct sign_counts c;
+    env_sign_counts(d->env, &c);
+    if (c.failed > 0 || c.unpublished > 0)
+        log_warning("signing, since the last such line: %u failed, %u with keys the DNS does not have so", c.failed, c.unpublished);
+}
+
 /* M20: no new connection, no new message; those in work get their verdict. */
 static void drain(struct daemon *d)
 {
@@ -158,6 +173,7 @@ static void drain(struct daemon *d)
     log_info("stopping");
     while (!milter_is_quiet() && clock_ms() < deadline)
         nanosleep(&pause, NULL);
+    report_signing(d);
     if (milter_is_quiet())
         log_info("stopped");
     else
@@ -172,6 +188,9 @@ static int serve(struct daemon *d)
         switch (get_event()) {
         case SIGHUP:
             reload(d);
+            break;
+        case QUIET:
+            report_signing(d);
             break;
         case LIBMILTER_ENDED:
             return 1;

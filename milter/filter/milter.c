@@ -69,11 +69,12 @@ static bool step(struct session *s, unsigned from, enum stage next, const char *
     return false;
 }
 
-/* {mail_addr} keeps the list from being empty: for an empty one Postfix's packet says nothing, and libmilter would go on showing
- * the {auth_type} of the message before. libmilter before 8.17.2 swaps the last two stages, so both ask for the queue id. */
+/* v says which mail server it is. {mail_addr} keeps the list from being empty: for an empty one Postfix's packet says nothing, and
+ * libmilter would go on showing the {auth_type} of the message before. libmilter before 8.17.2 swaps the last two stages, so both
+ * ask for the queue id. */
 static void ask_for_macros(SMFICTX *ctx)
 {
-    char mail[] = "i {auth_type} {auth_authen} {daemon_name} {mail_addr}", end[] = "i";
+    char mail[] = "i v {auth_type} {auth_authen} {daemon_name} {mail_addr}", end[] = "i";
     if (smfi_setsymlist(ctx, SMFIM_ENVFROM, mail) != MI_SUCCESS || smfi_setsymlist(ctx, SMFIM_EOH, end) != MI_SUCCESS ||
         smfi_setsymlist(ctx, SMFIM_EOM, end) != MI_SUCCESS)
         log_warning("libmilter takes no list of macros, the mail server's own is used");
@@ -149,14 +150,29 @@ static sfsistat later(SMFICTX *ctx, const char *why)
     return SMFIS_TEMPFAIL;
 }
 
-static void message_begin(SMFICTX *ctx, struct session *s, const char *sender)
+/* One of the ESMTP arguments behind the address. */
+static bool has_argument(char **argv, const char *argument)
+{
+    for (size_t i = 1; argv[i] != NULL; i++)
+        if (str_ieq(str_of(argv[i]), str_of(argument)))
+            return true;
+    return false;
+}
+
+static void message_begin(SMFICTX *ctx, struct session *s, char **argv)
 {
     const char *type = macro_get(ctx, "{auth_type}"), *user = macro_get(ctx, "{auth_authen}");
-    struct msg_info info = { .mail_from = str_of(sender),
-                             .auth_user = str_of(user),
-                             .daemon = str_of(macro_get(ctx, "{daemon_name}")),
-                             .authenticated = *type != '\0' || *user != '\0',
-                             .local = s->local };
+    struct msg_info info = {
+        .mail_from = str_of(argv[0]),
+        .auth_user = str_of(user),
+        .daemon = str_of(macro_get(ctx, "{daemon_name}")),
+        .authenticated = *type != '\0' || *user != '\0',
+        .local = s->local,
+        /* All but Postfix: for one that does not say who it is, a field too few is signed rather than one too many. */
+        .rewrites = !str_istarts(str_of(macro_get(ctx, "v")), STR("Postfix")),
+        .body_8bit = has_argument(argv, "BODY=8BITMIME"),
+        .utf8 = has_argument(argv, "SMTPUTF8"),
+    };
     s->msg = msg_new(s->conn, &info);
     s->stage = STAGE_MAIL;
 }
@@ -174,7 +190,7 @@ static sfsistat on_mail(SMFICTX *ctx, char **argv)
     const char *why_not = count_in();
     if (why_not != NULL)
         return later(ctx, why_not);
-    message_begin(ctx, s, argv[0]);
+    message_begin(ctx, s, argv);
     return SMFIS_CONTINUE;
 }
 
@@ -242,6 +258,8 @@ static sfsistat on_eom(SMFICTX *ctx)
     const struct outcome *o = msg_eom(s->msg);
     progress_leave(&waiting);
     log_info("%s: %s", macro_queue_id(ctx), msg_log_line(s->msg));
+    if (o->fragile != NULL)
+        log_warning("%s: signed, but this may break on the way: %s", macro_queue_id(ctx), o->fragile);
     sfsistat verdict = outcome_apply(ctx, s, o);
     message_end(s);
     return verdict;

@@ -39,6 +39,7 @@ static struct conf *parse_or_fail(struct arena *a, struct str text)
     "sign-headers = \"*,+x\" sign-oversign-headers = from sign-canonicalization = \"simple/relaxed\" sign-expire-after = 9\n"      \
     "exempt-clients = c exempt-dkim-domains = d treat-as-reject = t never-reject = n require-dkim = \"file:r\"\n"                  \
     "sender-login-map = l sign-self-check = never require-published-key = yes\n"                                                   \
+    "sign-for = envelope sign-algorithms = { rsa-sha256, \"a.example=ed25519-sha256\" } sign-self-check-every = 7\n"               \
     "sign \"M\xc3\xbcller.example\" { selector = a key-file = \"a b.pem\" headers = { from, \"x-y\" }\n"                           \
     "  canonicalization = \"simple/relaxed\" oversign = no expire-after = 86400\n"                                                 \
     "  identity = \"@xn--mller-kva.example\" oversign-headers = { to } subdomains = yes }\n"                                       \

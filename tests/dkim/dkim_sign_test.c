@@ -81,6 +81,21 @@ static void the_default_fields(void **state)
     }
 }
 
+static void fields_that_are_left_out(void **state)
+{
+    (void)state;
+    static const struct str names[] = { STR("to"), STR("Reply-To"), STR("Date") };
+    struct arena *a = arena_new();
+    struct dkim_sign_params p = params();
+    p.left_out = names;
+    p.n_left_out = ROWS(names);
+    ROW_STR("not signed, not oversigned", tag_of(a, field_of(a, STR(MESSAGE), &p), "h"), STR("From:From:Subject:Subject:Cc"));
+    p.oversigned = names;
+    p.n_oversigned = 1;
+    ROW_STR("named to be oversigned", tag_of(a, field_of(a, STR(MESSAGE), &p), "h"), STR("From:Subject"));
+    arena_free(a);
+}
+
 static void chosen_fields(void **state)
 {
     (void)state;
@@ -381,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_fields),
+        cmocka_unit_test(fields_that_are_left_out),
         cmocka_unit_test(chosen_fields),
         cmocka_unit_test(without_oversigning_the_default_names_what_is_there),
         cmocka_unit_test(named_fields_are_oversigned),

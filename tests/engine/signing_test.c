@@ -1,89 +1,7 @@
-/* signing_test.c - who is signed for, signatures that are there already, and keys the DNS has otherwise. */
+/* signing_test.c - which keys sign, signatures that are there already, keys the DNS has otherwise, and wrong signatures. */
 #include <pthread.h>
-#include <sys/stat.h>
 
-#include "engine_support.h"
-
-/* Made for this test, and the record that fits. */
-#define PEM                                                                                                                        \
-    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEID4PA+kmazOkt6R+aBSzNqcmPHbQZuC0ALrtjc9Wyezg\n-----END PRIVATE KEY-----\n"
-#define SECTION(more) "sign \"good.example\" { selector = s key-file = \"%s/k.pem\" " more " }\n"
-
-struct place {
-    struct arena *arena;
-    const char *dir;
-    struct str p; /* the public half */
-};
-
-static void write_text(const struct place *p, const char *name, const char *text)
-{
-    const char *path = str_cstr(p->arena, str_printf(p->arena, "%s/%s", p->dir, name));
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_int_equal(fputs(text, f) >= 0, true);
-    assert_int_equal(fclose(f), 0);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
-static int setup(void **state)
-{
-    struct arena *a = arena_new();
-    struct place *p = ARENA_NEW(a, struct place);
-    const char *reason;
-    p->arena = a;
-    p->dir = mkdtemp(arena_copy(a, "/tmp/mailseal-sign-XXXXXX", sizeof "/tmp/mailseal-sign-XXXXXX"));
-    struct privkey *k = privkey_parse(STR(PEM), &reason);
-    p->p = privkey_public(a, k);
-    privkey_free(k);
-    write_text(p, "k.pem", PEM);
-    write_text(p, "logins", "ann@good.example ann\n");
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct place *p = *state;
-    int failed = system(str_cstr(p->arena, str_printf(p->arena, "rm -r '%s'", p->dir)));
-    arena_free(p->arena);
-    return failed;
-}
-
-/* An environment whose DNS has this key record for s._domainkey.good.example; NULL: none. */
-static struct env *env_with(const struct place *p, const char *conf, const char *record)
-{
-    const char *error = NULL;
-    struct json *zone = js_object(p->arena);
-    if (record != NULL && strcmp(record, "TIMEOUT") == 0)
-        js_add_text(zone, "s._domainkey.good.example", STR("TIMEOUT"));
-    else if (record != NULL)
-        js_add_text(js_add_array(js_add_object(zone, "s._domainkey.good.example"), "TXT"), NULL, str_of(record));
-    struct dns *dns = dns_snapshot_of_json(zone, &error);
-    assert_non_null(dns);
-    struct env *e = env_new(test_conf(p->arena, conf), dns, 0, &error);
-    assert_non_null(e);
-    return e;
-}
-
-static const char *conf_text_of(const struct place *p, const char *format)
-{
-    struct buf b;
-    buf_init(&b, p->arena, 10000);
-    for (; *format != '\0'; format++) {
-        if (strncmp(format, "%s", 2) == 0) {
-            buf_puts(&b, p->dir);
-            format++;
-        } else {
-            buf_char(&b, *format);
-        }
-    }
-    return b.p;
-}
-
-static const char *good_record(const struct place *p)
-{
-    return str_cstr(p->arena, str_printf(p->arena, "v=DKIM1; k=ed25519; p=%.*s", STR_FMT(p->p)));
-}
+#include "sign_support.h"
 
 #define OTHER_RECORD "v=DKIM1; k=ed25519; p=Ps4chVJpWhrGgCYMK4FKCr1WyRBfdhPed7FRbuZ7jIU="
 #define GOOD         "good" /* good_record() */
@@ -132,27 +50,23 @@ static void who_is_signed_for(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         const char *record = rows[i].record != NULL && strcmp(rows[i].record, GOOD) == 0 ? good_record(p) : rows[i].record;
         struct env *e = env_with(p, conf_text_of(p, rows[i].conf), record);
-        struct conn *c = test_conn(e, "192.0.2.1");
         struct msg_info info = { .mail_from = STR("<ann@good.example>"),
                                  .authenticated = rows[i].authenticated,
                                  .auth_user = str_of(rows[i].login) };
-        struct msg *m = msg_new(c, &info);
-        msg_header(m, STR("From"), str_printf(p->arena, " %s", rows[i].from));
-        msg_header(m, STR("Subject"), STR(" x"));
-        msg_eoh(m);
-        const struct outcome *o = msg_eom(m);
+        const char *from = str_cstr(p->arena, str_printf(p->arena, "From: %s", rows[i].from));
+        struct sent s = send_message(p, e, &info, FIELDS(from, "Subject: x"), STR_NONE);
         const char *name = str_cstr(p->arena, str_printf(p->arena, "row %zu", i));
-        ROW_INT(name, o->n_signatures, rows[i].signatures);
-        ROW_INT(name, o->n_unpublished, rows[i].unpublished);
-        ROW_INT(name, strstr(msg_log_line(m), " keys=unpublished ") != NULL, rows[i].unpublished > 0);
-        ROW_STR(name, str_of(o->sign_reason), str_of(rows[i].reason));
-        struct str value = o->n_signatures > 0 ? o->edits[0].value : STR_NONE;
-        for (size_t k = 0; k < value.n; k++) /* unfold */
-            ((char *)(uintptr_t)value.p)[k] = value.p[k] == '\n' ? ' ' : value.p[k];
-        if (memmem(value.p, value.n, rows[i].want, strlen(rows[i].want)) == NULL)
-            fail_msg("row %zu: want '%s' in '%.*s'", i, rows[i].want, STR_FMT(value));
-        msg_free(m);
-        conn_free(c);
+        ROW_INT(name, s.signatures, rows[i].signatures);
+        ROW_INT(name, s.unpublished, rows[i].unpublished);
+        ROW_INT(name, str_has(s.line, " keys=unpublished "), rows[i].unpublished > 0);
+        ROW_STR(name, s.reason, str_of(rows[i].reason));
+        if (!str_has(s.value, rows[i].want))
+            fail_msg("row %zu: want '%s' in '%.*s'", i, rows[i].want, STR_FMT(s.value));
+        struct sign_counts counts;
+        env_sign_counts(e, &counts);
+        ROW_INT(name, counts.unpublished, rows[i].unpublished);
+        env_sign_counts(e, &counts);
+        ROW_INT(name, counts.unpublished, 0);
         env_free(e);
     }
 }
@@ -240,6 +154,150 @@ static void the_key_directory_signs_with_every_usable_key(void **state)
     env_free(e);
 }
 
+static struct sent send_plain(const struct place *p, struct env *e)
+{
+    const struct msg_info info = { .mail_from = STR("<ann@good.example>"), .authenticated = true, .auth_user = STR("ann") };
+    return send_message(p, e, &info, FIELDS("From: ann@good.example", "Subject: x"), STR("hello\r\n"));
+}
+
+/* ---- algorithms ---- */
+
+static const struct {
+    const char *options;
+    size_t signatures;
+    const char *algorithm, *reason;
+} algorithms[] = {
+    { "", 2, "", "" },
+    { "sign-algorithms = { rsa-sha256, ed25519-sha256 }\n", 2, "", "" },
+    { "sign-algorithms = \"rsa-sha256\"\n", 1, " a=rsa-sha256;", "" },
+    { "sign-algorithms = ed25519-sha256\n", 1, " a=ed25519-sha256;", "" },
+    { "sign-algorithms = { rsa-sha256, \"good.example=ed25519-sha256\" }\n", 1, " a=ed25519-sha256;", "" },
+    { "sign-algorithms = { \"Good.Example=rsa-sha256\" }\n", 1, " a=rsa-sha256;", "" },
+    { "sign-algorithms = { \"bad.example=rsa-sha256\" }\n", 2, "", "" },
+};
+
+/* DK-80: for keys of sections, of the directory and of the tables alike. */
+static void which_algorithms_sign(void **state)
+{
+    const struct place *p = *state;
+    struct privkey *rsa = privkey_generate(KEY_RSA, 2048);
+    const char *sources[] = {
+        SECTION("") "sign \"good.example\" { selector = r key-file = \"%s/r.pem\" }\n",
+        "key-directory = \"%s/keys\"\n",
+        "key-table = \"%s/kt\"\nsigning-table = \"refile:%s/st\"\nsign-all-matches = yes\n",
+    };
+    const char *pem = str_cstr(p->arena, privkey_pem(p->arena, rsa));
+    privkey_free(rsa);
+    assert_int_equal(mkdir(str_cstr(p->arena, str_printf(p->arena, "%s/keys", p->dir)), 0700), 0);
+    assert_int_equal(mkdir(str_cstr(p->arena, str_printf(p->arena, "%s/keys/good.example", p->dir)), 0700), 0);
+    write_text(p, "r.pem", pem);
+    write_text(p, "keys/good.example/r.pem", pem);
+    write_text(p, "keys/good.example/s.pem", PEM);
+    write_text(p, "kt",
+               str_cstr(p->arena, str_printf(p->arena, "e good.example:s:%s/k.pem\nr good.example:r:%s/r.pem\n", p->dir, p->dir)));
+    write_text(p, "st", "*@good.example e\n*@good.example r\n");
+    for (size_t i = 0; i < ROWS(algorithms) * ROWS(sources); i++) {
+        const char *options = algorithms[i / ROWS(sources)].options;
+        const char *text = str_cstr(p->arena, str_printf(p->arena, "%s%s", options, conf_text_of(p, sources[i % ROWS(sources)])));
+        struct env *e = env_with(p, text, good_record(p));
+        struct sent s = send_plain(p, e);
+        ROW_INT(text, s.signatures, algorithms[i / ROWS(sources)].signatures);
+        if (!str_has(s.value, algorithms[i / ROWS(sources)].algorithm))
+            fail_msg("%s: got '%.*s'", text, STR_FMT(s.value));
+        env_free(e);
+    }
+    struct env *e = env_with(p, conf_text_of(p, "sign-algorithms = rsa-sha256\n" SECTION("")), good_record(p));
+    ROW_STR("none left", send_plain(p, e).reason, STR("no key is of an algorithm that signs"));
+    env_free(e);
+}
+
+/* ---- wrong signatures ---- */
+
+/* An environment whose key has the public half of another: what it signs is wrong. */
+static struct env *env_with_wrong_half(const struct place *p, const char *conf)
+{
+    static const uint8_t other[] = {
+        0x3e, 0xce, 0x1c, 0x85, 0x52, 0x69, 0x5a, 0x1a, 0xe0, 0x19, 0x82, 0x0c, 0x2b, 0x81, 0x4a, 0x0a,
+        0xbd, 0x56, 0xc9, 0x10, 0x5f, 0x76, 0x13, 0xde, 0x77, 0xb1, 0x51, 0x6e, 0xe6, 0x7b, 0x8c, 0x85
+    };
+    struct env *e = env_with(p, conf_text_of(p, conf), good_record(p));
+    struct conf *c = env_conf(e);
+    unsigned bits;
+    const char *reason;
+    struct key_secret *secret = (struct key_secret *)(uintptr_t)keyring_get(c->keyring, 0)->secret;
+    secret->public = pubkey_parse(c->arena, KEY_ED25519, (struct str){ (const char *)other, sizeof other }, &bits, &reason);
+    assert_non_null(secret->public);
+    conf_unref(c);
+    return e;
+}
+
+/* What is logged while a message is sent. */
+static struct str log_of(const struct place *p, struct env *e, struct sent *sent)
+{
+    char *text = arena_alloc(p->arena, 4096);
+    int saved = dup(STDERR_FILENO), ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    *sent = send_plain(p, e);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, 4096);
+    close(ends[0]);
+    return (struct str){ text, n > 0 ? (size_t)n : 0 };
+}
+
+static void a_wrong_signature_does_not_leave(void **state)
+{
+    const struct place *p = *state;
+    struct env *e = env_with_wrong_half(p, "sign-self-check = always\n" SECTION(""));
+    struct sign_counts counts;
+    for (unsigned i = 0; i < 3; i++) {
+        struct sent s;
+        struct str log = log_of(p, e, &s);
+        if (!str_has(log, "mailseal: error: cannot sign with key '/tmp/mailseal-sign-") ||
+            !str_has(log, "/k.pem': the signature made does not verify\n"))
+            fail_msg("logged: '%.*s'", STR_FMT(log));
+        assert_int_equal(s.code, 451);
+        assert_int_equal(s.signatures, 0);
+        assert_int_equal(s.value.n, 0);
+        ROW_STR("reason", s.reason, STR("the signature made does not verify"));
+        if (!str_has(s.line, " action=tempfail rule=\"internal failure\""))
+            fail_msg("got '%.*s'", STR_FMT(s.line));
+    }
+    env_sign_counts(e, &counts);
+    assert_int_equal(counts.failed, 3);
+    env_sign_counts(e, &counts);
+    assert_int_equal(counts.failed, 0);
+    env_free(e);
+}
+
+/* What is checked shows in what fails. */
+static void one_message_in_so_many_is_checked(void **state)
+{
+    const struct place *p = *state;
+    static const struct {
+        const char *conf;
+        const char *want; /* by message: "x" was checked */
+    } samples[] = {
+        { "sign-self-check = always\n" SECTION(""), "xxxxxxxxxx" },
+        { "sign-self-check = always\nsign-self-check-every = 1\n" SECTION(""), "xxxxxxxxxx" },
+        { "sign-self-check = always\nsign-self-check-every = 2\n" SECTION(""), "x.x.x.x.x." },
+        { "sign-self-check = always\nsign-self-check-every = 3\n" SECTION(""), "x..x..x..x" },
+        { "sign-self-check = always\nsign-self-check-every = 100\n" SECTION(""), "x........." },
+        { SECTION(""), ".........." }, /* an Ed25519 key */
+        { "sign-self-check = never\n" SECTION(""), ".........." },
+    };
+    for (size_t i = 0; i < ROWS(samples); i++) {
+        struct env *e = env_with_wrong_half(p, samples[i].conf);
+        char got[11] = "";
+        for (size_t k = 0; k < 10; k++)
+            got[k] = send_plain(p, e).code == 451 ? 'x' : '.';
+        ROW_STR(samples[i].conf, str_of(got), str_of(samples[i].want));
+        env_free(e);
+    }
+}
+
 struct load {
     const struct place *place;
     struct env *env;
@@ -291,6 +349,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_decided_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_message_is_not_signed_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(the_key_directory_signs_with_every_usable_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(which_algorithms_sign, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_signature_does_not_leave, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_message_in_so_many_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(reloads_under_load, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

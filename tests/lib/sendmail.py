@@ -29,7 +29,6 @@ define(`confDOMAIN_NAME', `{host}')dnl
 define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe,TrustStickyBit')dnl
 define(`confDELIVERY_MODE', `interactive')dnl
 define(`confTO_IDENT', `0')dnl
-define(`confMUST_QUOTE_CHARS', `')dnl
 define(`confQUEUE_LA', `1000')dnl
 define(`confREFUSE_LA', `1000')dnl
 define(`confTO_CONNECT', `5s')dnl

@@ -4,14 +4,15 @@ import signal
 import sys
 import threading
 
-from site_setup import (ODD_OURS, OURS, PLAIN, SPOOF, STRANGER, UNQUALIFIED, UNTIDY_LISTS, YOU, Site, new_daemon, program_argument,
-                        resynchronise, want_all_signed, want_forged_removed, want_signed)
+from site_setup import (FRAGILE, ODD_OURS, OURS, PLAIN, SPOOF, STRANGER, UNQUALIFIED, UNTIDY_LISTS, YOU, Site, new_daemon,
+                        program_argument, resynchronise, want_all_signed, want_forged_removed, want_held_or_said, want_signed)
 
 from checks import Failed, case, run_cases, want_equal, want_match, want_none, want_words
 from daemon import AUTHSERV_ID
 from machine import clean_up_on_signals, scratch, wait_for
 from message import body, values, without_envelope
 from postfix import HOST, USER, Postfix
+from sink import Sink
 from socketmap import Socketmap
 
 ZONE = {
@@ -21,9 +22,10 @@ ZONE = {
     "_dmarc.six.example": {"TXT": ["v=DMARC1; p=reject"]},
 }
 
-BOUNCES = """\
+SINK = Sink()
+EXTRA = f"""\
 internal_mail_filter_classes = bounce
-transport_maps = inline:{nowhere.example=error:no_such_place}
+transport_maps = inline:{{{{nowhere.example=error:no_such_place}}, {{sevenbit.example=smtp:[127.0.0.1]:{SINK.port}}}}}
 """
 
 
@@ -104,6 +106,32 @@ def _(site):
 @case("postfix: what it completes and rewrites is signed as it is delivered")
 def _(site):
     want_all_signed(site, ODD_OURS | UNTIDY_LISTS | {"unqualified From": UNQUALIFIED})
+    want_held_or_said(site)
+    want_none("log", "left-out|Sendmail", site.daemon.log())
+
+
+@case("postfix: untidy lists are signed, it does not touch them")
+def _(site):
+    for name, message in UNTIDY_LISTS.items():
+        path = site.delivered(site.submit(message))
+        for value in values(path, "DKIM-Signature"):
+            want_match(f"{name}: h=", "From:From:Reply-To:.*To:To:Cc", value.replace(" ", ""))
+        site.daemon.verdict()
+
+
+@case("postfix: what a 7-bit hop breaks was told to the log")
+def _(site):
+    mime = b"\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
+    for name, (message, said) in FRAGILE.items():
+        mark = f"X-Case: {name}".encode()
+        site.submit(message.replace(b"Subject", mark + b"\nSubject").replace(b"\n\n", mime, 1), rcpts="you@sevenbit.example")
+        want_match(f"{name}: verdict line", "signatures=2", site.daemon.verdict())
+        copy = site.daemon.dir / "sevenbit.eml"
+        copy.write_bytes(wait_for(name, lambda mark=mark: next((m for m in SINK.messages if mark in m), None), 20))
+        results = {r["result"] for r in site.daemon.check(copy, "192.0.2.50", HOST, USER)["dkim"]}
+        if "header" not in name:
+            want_equal(f"{name}: results", {"fail"}, results)
+        want_match(f"{name}: log", said, site.daemon.log())
 
 
 @case("postfix: sendmail(1), nothing but a body and an unqualified From")
@@ -335,6 +363,17 @@ def _(site):
             site.daemon.reload()
 
 
+@case("postfix: a key that is not published signs, is told to the log and counted")
+def _(site):
+    path = site.delivered(site.submit(OURS.replace(USER.encode(), b"alice@unlisted.example")))
+    want_equal("signatures", 1, len(values(path, "DKIM-Signature")))
+    want_match("verdict line", "signatures=1 keys=unpublished ", site.daemon.verdict())
+    want_match("log", "warning: key 'x._domainkey.unlisted.example' signs all the same: it is not published", site.daemon.log())
+    want_equal("exit status", 0, site.daemon.stop())
+    want_match("log", "signing, since the last such line: 0 failed, 1 with keys the DNS does not have so", site.daemon.log())
+    site.daemon.start()
+
+
 @case("postfix: SIGTERM lets a message in work finish, then ends with 0")
 def _(site):
     with site.connect() as s:
@@ -370,7 +409,9 @@ def main():
     daemon = new_daemon(where, program_argument(), ZONE)
     daemon.sign_with(HOST, "rsa", "rsa2048")
     daemon.sign_with(HOST, "ed", "ed25519")
-    with daemon, Postfix(where / "postfix", daemon.postfix_milter, tls=True, extra=BOUNCES) as postfix:
+    daemon.sign_with("unlisted.example", "x", "ed25519")
+    del daemon.zone["x._domainkey.unlisted.example"]
+    with daemon, Postfix(where / "postfix", daemon.postfix_milter, tls=True, extra=EXTRA) as postfix:
         return run_cases(Site(daemon, postfix), after_failure=lambda: resynchronise(daemon))
 
 
