@@ -28,7 +28,8 @@ enum how {
     JUST_CLOSE, /* nothing, the connection is closed */
     ONCE_MORE,  /* the same on a fresh connection; on one used before, it is closed */
     NEVER,      /* nothing */
-    LATE        /* with the next answer to another key */
+    LATE,       /* before the next answer to another key */
+    TWICE       /* at once, and unasked before the next answer to another key */
 };
 
 struct line {
@@ -96,16 +97,19 @@ static inline void server_answer(struct server *s, size_t i)
         reply = value;
     }
     bool used = s->conn[i].requests++ > 0, closes = l->key != NULL && (l->how == JUST_CLOSE || (l->how == ONCE_MORE && used));
-    if (l->key != NULL && l->how == LATE)
-        s->late = s->conn[i].fd;
-    else if (!closes && (l->key == NULL || l->how != NEVER))
-        server_send(s->conn[i].fd, reply, l->key != NULL ? l->how : WHOLE);
-    if (closes || (l->key != NULL && l->how == THEN_CLOSE))
-        server_close(s, i);
-    if (s->late >= 0 && (l->key == NULL || l->how != LATE)) {
+    bool stays = l->key != NULL && (l->how == LATE || l->how == TWICE);
+    if (s->late >= 0 && !stays) {
         server_send(s->late, "7:OK late,", WHOLE);
         s->late = -1;
     }
+    if (stays)
+        s->late = s->conn[i].fd;
+    if (l->key != NULL && l->how == LATE)
+        return;
+    if (!closes && (l->key == NULL || l->how != NEVER))
+        server_send(s->conn[i].fd, reply, l->key != NULL ? l->how : WHOLE);
+    if (closes || (l->key != NULL && l->how == THEN_CLOSE))
+        server_close(s, i);
 }
 
 static inline void server_accept(struct server *s)

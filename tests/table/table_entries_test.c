@@ -38,6 +38,7 @@ static void a_name_is_itself_and_a_dot_all_below(void **state)
         { "example.net", false },
         { "_x.example", true },
         { "", false },
+        { "a.b.c.d.e.f.g.example.org", true },
     };
     struct arena *a = arena_new();
     const char *error;
