@@ -135,7 +135,7 @@ static void defer_all(struct outcome *o)
 bool outage_ends_deferral(struct msg *m)
 {
     struct outcome *o = &m->outcome;
-    bool judged = m->exempt_reason == NULL && o->facts.direction == DIRECTION_INBOUND;
+    bool judged = m->exempt_reason == NULL;
     if (judged && m->resolver_down && m->conf->resolver_down_tempfail) {
         defer_all(o);
         return false;
@@ -145,7 +145,7 @@ bool outage_ends_deferral(struct msg *m)
             deferral_answered(env_deferral(m->env), m->client, domain_of(m));
         return false;
     }
-    if (o->facts.no_tempfail || o->decision.action != ACTION_TEMPFAIL || may_defer(m))
+    if (o->decision.action != ACTION_TEMPFAIL || may_defer(m))
         return false;
     o->facts.no_tempfail = true;
     return true;
