@@ -48,7 +48,9 @@ enum self_check { SELF_CHECK_NEVER, SELF_CHECK_RSA, SELF_CHECK_ALWAYS };
 /* Which keys sign for the author local@domain (domain in normal form). The first of these that has any: the sections of the domain
  * and its directory of keys; those of its nearest parent that sign for subdomains; the signing table. No look at anything whose
  * number grows with the tables. Fills out, which has room for LIMIT_SIGN_KEYS, with keys of the keyring or of the arena, and
- * returns how many. Any thread. */
+ * returns how many, or KEYRING_UNKNOWN: a server that has to be asked did not answer, or not in a form that can be used, which is
+ * logged. Any thread. */
+#define KEYRING_UNKNOWN SIZE_MAX
 size_t keyring_find(const struct keyring *k, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
 
 /* The `sign` sections, in the file's order. */
@@ -72,7 +74,7 @@ void keyring_check(const struct keyring *k, size_t *good, size_t *refused);
 
 /* May this login use this author address (local@domain, any case)? Yes without a map. Postfix: smtpd_sender_login_maps. */
 struct login_map;
-bool login_map_allows(const struct login_map *m, struct str login, struct str local, struct str domain);
+enum table_answer login_map_ask(const struct login_map *m, struct str login, struct str local, struct str domain);
 
 struct conf {
     const char *path;           /* the file read, or "" for defaults alone */
@@ -104,7 +106,7 @@ struct conf {
     int64_t workers;            /* threads of the pool */
 
     const char *key_directory;              /* key-directory; "" : none */
-    const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH" or "/PATH"; "" : none */
+    const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH", "/PATH", or servers; "" : none */
     bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */
     struct sign_key sign;                   /* how keys of the directory and the tables sign: sign-headers and the like */
     const char *sender_login_map;           /* "" : none */

@@ -28,10 +28,12 @@ enum table_kind {
 struct table *table_read(struct arena *a, const char *spec, enum table_kind kind, const char **error);
 /* NULL, or a literal: what is wrong with the form of a spec ("is no ..."). No file is touched. */
 const char *table_spec_fault(struct str spec);
+bool table_spec_is_server(struct str spec);
+/* The path of a file's spec. */
+struct str table_spec_path(struct str spec);
 /* The spec with a relative path taken from a directory. */
 const char *table_spec_below(struct arena *a, const char *dir, struct str spec);
 const char *table_spec(const struct table *t);
-bool table_is_server(const struct table *t);
 size_t table_count(const struct table *t); /* entries of a file; 0 for a server */
 
 /* Looking up, in any thread. A server is asked within two seconds in all, its answers are kept for a minute, a failure for five

@@ -40,6 +40,28 @@ static int finish(void)
     return fflush(stdout) == 0 ? 0 : cmd_fail(NAME, "cannot write to stdout");
 }
 
+/* What stands beside the configuration. A server is not asked: it need not be there yet, and no key would be a fair question. */
+static void tell_tables(const struct conf *c)
+{
+    const struct {
+        const char *option, *spec;
+        const struct table *list;
+    } v[] = { { "exempt-clients", c->specs.exempt_clients, c->exempt_clients },
+              { "exempt-dkim-domains", c->specs.exempt_dkim_domains, c->exempt_dkim_domains },
+              { "treat-as-reject", c->specs.treat_as_reject, c->treat_as_reject },
+              { "never-reject", c->specs.never_reject, c->never_reject },
+              { "require-dkim", c->specs.require_dkim, c->require_dkim },
+              { "key-table", c->key_table, NULL },
+              { "signing-table", c->signing_table, NULL },
+              { "sender-login-map", c->sender_login_map, NULL } };
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        if (table_spec_is_server(str_of(v[i].spec)))
+            printf("%s: %s: %s is a server, asked at run time and not now\n", c->path, v[i].option, v[i].spec);
+        else if (v[i].list != NULL)
+            printf("%s: %s: %zu entr%s\n", c->path, v[i].option, table_count(v[i].list), table_count(v[i].list) == 1 ? "y" : "ies");
+    }
+}
+
 static int check(const char *path)
 {
     struct conf *c = read_conf(path, 0);
@@ -51,6 +73,7 @@ static int check(const char *path)
            rules, rules == 1 ? "" : "s");
     if (good + refused > 0)
         printf("%s: key directory and key table: %zu key%s, %zu refused\n", c->path, good, good == 1 ? "" : "s", refused);
+    tell_tables(c);
     conf_unref(c);
     return refused > 0 ? 1 : finish();
 }

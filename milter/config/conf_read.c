@@ -75,11 +75,18 @@ static bool read_sources(struct conf *c, struct conf_text *t)
 {
     struct key_lookup *dir = NULL;
     struct sign_table *table = NULL;
+    struct sign_server *server = NULL;
+    bool asked = table_spec_is_server(str_of(c->signing_table));
+    if (asked != table_spec_is_server(str_of(c->key_table)))
+        return conf_text_fail(t, conf_section_line(&t->top, "signing-table"),
+                              "key-table and signing-table are either both files or both servers");
     if (c->key_directory[0] != '\0')
         dir = key_lookup_new(c->arena, c->key_directory, &c->sign);
-    if (c->key_table[0] != '\0' && (table = sign_table_read(c->arena, t->arena, c, &t->error)) == NULL)
+    if (asked && (server = sign_server_new(c->arena, c, &t->error)) == NULL)
         return false;
-    keyring_set_sources(c->keyring, dir, table);
+    if (c->key_table[0] != '\0' && !asked && (table = sign_table_read(c->arena, t->arena, c, &t->error)) == NULL)
+        return false;
+    keyring_set_sources(c->keyring, dir, table, server);
     if (c->sender_login_map[0] != '\0')
         c->logins = login_map_read(c->arena, t->arena, c->sender_login_map, &t->error);
     return c->sender_login_map[0] == '\0' || c->logins != NULL;

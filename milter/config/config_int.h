@@ -79,7 +79,8 @@ void keyring_set_key(struct keyring *k, size_t i, const struct key_secret *secre
 /* What stands beside the sections; NULL: none. */
 struct key_lookup;
 struct sign_table;
-void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table);
+struct sign_server;
+void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table, struct sign_server *server);
 
 /* ---- key_store.c: keys read from files, a bounded number of them ---- */
 struct key_store;
@@ -104,7 +105,24 @@ size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str l
 /* Calls fn for each key whose file does not depend on the author. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
+/* ---- sign_server.c: the same asked of servers, both of them ---- */
+/* NULL with an error in the arena. */
+struct sign_server *sign_server_new(struct arena *a, const struct conf *c, const char **error);
+/* As keyring_find(). */
+size_t sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
+
+/* ---- sign_make.c: keys as tables tell them ---- */
+#define SIGN_AUTHOR STR("%") /* stands for the author's domain */
+struct sign_recipe {
+    struct str domain, selector, path, identity; /* domain may be SIGN_AUTHOR, path and identity may hold it */
+};
+/* A key that signs as `how`, in the arena. */
+const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how, const struct sign_recipe *r, struct str author);
+/* Adds it to those found, unless one of this domain and selector is there. */
+void sign_key_add(const struct sign_key *k, const struct sign_key **keys, size_t *n);
+
 /* ---- login_map.c ---- */
-struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *path, const char **error);
+/* A file or a server. NULL with an error in scratch, or in the arena. */
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *spec, const char **error);
 
 #endif

@@ -21,8 +21,9 @@ struct keyring {
     struct sign_key **keys;
     size_t n, max;
     struct key_store *store;
-    struct key_lookup *dir;   /* or NULL */
-    struct sign_table *table; /* or NULL */
+    struct key_lookup *dir;     /* or NULL */
+    struct sign_table *table;   /* or NULL */
+    struct sign_server *server; /* or NULL */
 };
 
 struct keyring *keyring_new(struct arena *a, size_t max)
@@ -66,10 +67,11 @@ void keyring_set_key(struct keyring *k, size_t i, const struct key_secret *secre
     k->keys[i]->key = secret->key;
 }
 
-void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table)
+void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table, struct sign_server *server)
 {
     k->dir = dir;
     k->table = table;
+    k->server = server;
 }
 
 /* The keys of one domain, for an author in it or below it. */
@@ -97,6 +99,8 @@ size_t keyring_find(const struct keyring *k, struct arena *a, struct str local, 
         n = find_domain(k, parent, true, out);
     if (n == 0 && k->table != NULL)
         n = sign_table_find(k->table, a, local, domain, out);
+    if (n == 0 && k->server != NULL)
+        n = sign_server_find(k->server, a, local, domain, out);
     return n;
 }
 

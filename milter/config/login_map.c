@@ -4,9 +4,9 @@
  *     ann@example.com     ann, boss
  *     @example.com        postmaster
  *
- * As Postfix does, an address is looked for as it is, then by its domain, and the first line found decides: who is not in it, or
- * whose address is in no line, may not. Logins are compared in any case. A line of a local part alone says nothing about a domain
- * we could know and is not looked at.
+ * A file of such lines, or a socketmap server with such keys and values. As Postfix does, an address is looked for as it is, then
+ * by its domain, and the first line found decides: who is not in it, or whose address is in no line, may not. Logins are compared
+ * in any case. A line of a local part alone says nothing about a domain we could know and is not looked at.
  */
 #include "mailseal/domain.h"
 #include "mailseal/limits.h"
@@ -22,6 +22,7 @@ struct logins {
 struct login_map {
     struct arena *arena;
     struct map *by_address; /* to struct logins */
+    struct table *server;   /* or NULL: a file */
 };
 
 static struct str address_key(struct arena *a, struct str local, struct str domain)
@@ -55,14 +56,18 @@ static bool add_line(struct login_map *m, struct table_file *f, struct str entry
     return true;
 }
 
-struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *path, const char **error)
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *spec, const char **error)
 {
     struct login_map *m = ARENA_NEW(a, struct login_map);
     struct table_file f;
     struct str entry;
     struct logins *last = NULL;
-    *m = (struct login_map){ a, map_new(a) };
-    bool ok = table_file_open(&f, a, scratch, path);
+    *m = (struct login_map){ .arena = a, .by_address = map_new(a) };
+    if (table_spec_is_server(str_of(spec))) {
+        m->server = table_read(a, spec, TABLE_TEXT, error);
+        return m->server != NULL ? m : NULL;
+    }
+    bool ok = table_file_open(&f, a, scratch, str_cstr(scratch, table_spec_path(str_of(spec))));
     while (ok && table_file_next(&f, &entry))
         ok = add_line(m, &f, entry, &last);
     *error = f.text.error;
@@ -84,15 +89,29 @@ static bool has_login(const struct logins *l, struct str login)
     return false;
 }
 
-bool login_map_allows(const struct login_map *m, struct str login, struct str local, struct str domain)
+/* The logins of a key, NULL: it is not there. False: nobody knows. */
+static bool find(const struct login_map *m, struct arena *a, struct str key, const struct logins **out)
+{
+    if (m->server == NULL) {
+        *out = map_get(m->by_address, key);
+        return true;
+    }
+    struct logins *l = ARENA_NEW(a, struct logins);
+    enum table_answer answer = table_get(m->server, a, key, &l->text);
+    *out = answer == TABLE_YES ? l : NULL;
+    return answer != TABLE_UNKNOWN;
+}
+
+enum table_answer login_map_ask(const struct login_map *m, struct str login, struct str local, struct str domain)
 {
     if (m == NULL)
-        return true;
+        return TABLE_YES;
     struct arena *a = arena_new();
-    const struct logins *l = map_get(m->by_address, address_key(a, local, domain));
-    if (l == NULL)
-        l = map_get(m->by_address, address_key(a, STR_NONE, domain));
-    bool allowed = login.n > 0 && has_login(l, login);
+    const struct logins *l = NULL;
+    bool known = find(m, a, address_key(a, local, domain), &l);
+    if (known && l == NULL)
+        known = find(m, a, address_key(a, STR_NONE, domain), &l);
+    enum table_answer answer = login.n > 0 && has_login(l, login) ? TABLE_YES : TABLE_NO;
     arena_free(a);
-    return allowed;
+    return known ? answer : TABLE_UNKNOWN;
 }

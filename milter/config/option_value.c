@@ -119,6 +119,8 @@ static const char *absolute(struct arena *a, const char *dir, const char *path)
 static const char *absolute_table(struct arena *a, const char *dir, struct str s)
 {
     struct str kind, path;
+    if (table_spec_is_server(s))
+        return str_cstr(a, s);
     if (!str_cut(s, ':', &kind, &path))
         return absolute(a, dir, str_cstr(a, s));
     struct buf out;

@@ -99,11 +99,13 @@ static const char *check_account(struct str value)
     return has_only(value, "-_.") ? NULL : "is no account name";
 }
 
-/* A file of OpenDKIM's; its other kinds of tables are none. */
+/* A file of OpenDKIM's, or a server; its other kinds of tables are none. */
 static const char *check_table(struct str value)
 {
-    static const char wanted[] = "is no table (file:PATH, refile:PATH or PATH)";
+    static const char wanted[] = "is no table (file:PATH, refile:PATH, PATH or socketmap:...)";
     struct str kind, path;
+    if (table_spec_is_server(value))
+        return table_spec_fault(value);
     if (str_istarts(value, STR("/")) || !str_cut(value, ':', &kind, &path))
         path = value;
     else if (!str_eq(kind, STR("file")) && !str_eq(kind, STR("refile")))
@@ -266,9 +268,10 @@ const struct conf_option conf_options[] = {
     { "key-directory", OPTION_PATH, "", AT(key_directory), CHECK(check_path),
       "A directory of private keys, DOMAIN/SELECTOR.pem, that sign besides those of sections; empty: none." },
     { "key-table", OPTION_TABLE, "", AT(key_table), CHECK(check_table),
-      "A KeyTable of OpenDKIM: file:PATH, refile:PATH or PATH; empty: none." },
+      "A KeyTable of OpenDKIM: file:PATH, refile:PATH or PATH, or a socketmap server; empty: none." },
     { "signing-table", OPTION_TABLE, "", AT(signing_table), CHECK(check_table),
-      "A SigningTable of OpenDKIM: file:PATH or PATH for addresses and domains, refile:PATH for patterns; empty: none." },
+      "A SigningTable of OpenDKIM: file:PATH or PATH for addresses and domains, refile:PATH for patterns, or a socketmap server; "
+      "empty: none." },
     { "sign-all-matches", OPTION_BOOL, "false", AT(sign_all_matches), WORDS(bool_words),
       "Let every line of the signing table that matches sign, like MultipleSignatures of OpenDKIM, instead of the first." },
     { "sign-subdomains", OPTION_BOOL, "false", AT(sign_subdomains), WORDS(bool_words),
@@ -289,8 +292,8 @@ const struct conf_option conf_options[] = {
       "What canonicalization is in a section, for keys of the key directory and the key table." },
     { "sign-expire-after", OPTION_INT, "0", AT(sign.expire_after), RANGE(0, 315360000),
       "What expire-after is in a section, for keys of the key directory and the key table." },
-    { "sender-login-map", OPTION_PATH, "", AT(sender_login_map), CHECK(check_path),
-      "Which login may use which From address, a text file like smtpd_sender_login_maps of Postfix; empty: each any." },
+    { "sender-login-map", OPTION_LOOKUP, "", AT(sender_login_map), CHECK(check_lookup),
+      "Which login may use which From address, a table like smtpd_sender_login_maps of Postfix; empty: each any." },
     { "sign-self-check", OPTION_CHOICE, "rsa", AT(sign_self_check), WORDS(check_words),
       "Verify signatures with the public half of their key before the message leaves: all, those with RSA, or none." },
     { "require-published-key", OPTION_BOOL, "false", AT(require_published_key), WORDS(bool_words),

@@ -15,10 +15,8 @@
 
 #include "config_int.h"
 
-#define AUTHOR STR("%") /* stands for the author's domain */
-
 struct table_key {
-    struct str domain, selector, path; /* domain may be AUTHOR, the path may hold it */
+    struct str domain, selector, path; /* domain may be SIGN_AUTHOR, the path may hold it */
 };
 
 struct entry {
@@ -86,8 +84,8 @@ static bool add_key(struct reader *r, struct str name, struct str value)
     struct str domain, selector, path, rest;
     if (!str_cut(value, ':', &domain, &rest) || !str_cut(rest, ':', &selector, &path))
         return refuse(r, "has no value DOMAIN:SELECTOR:PATH", name);
-    k->domain = AUTHOR;
-    if (!str_eq(domain, AUTHOR) && !domain_normalise(r->table->arena, str_trim(domain), &k->domain))
+    k->domain = SIGN_AUTHOR;
+    if (!str_eq(domain, SIGN_AUTHOR) && !domain_normalise(r->table->arena, str_trim(domain), &k->domain))
         return refuse(r, "is no domain name", domain);
     if (!domain_normalise(r->table->arena, str_trim(selector), &k->selector))
         return refuse(r, "is no selector", selector);
@@ -194,8 +192,8 @@ static bool add_entry(struct reader *r, struct str key, struct str value, unsign
     /* X06 */
     if (name.n == 0)
         return refuse(r, "names no key", key);
-    e->key = str_eq(name, AUTHOR) ? NULL : map_get(t->keys, name);
-    if (e->key == NULL && !str_eq(name, AUTHOR))
+    e->key = str_eq(name, SIGN_AUTHOR) ? NULL : map_get(t->keys, name);
+    if (e->key == NULL && !str_eq(name, SIGN_AUTHOR))
         return refuse(r, "is no name in the key table", name);
     if (!normal_pattern(r, key, e))
         return false;
@@ -295,50 +293,13 @@ static void consider_all(struct search *s, const struct sign_table *t)
     consider(s, t->other);
 }
 
-/* `text` with the author's domain for each AUTHOR. */
-static const char *expand(struct arena *a, struct str text, struct str domain)
-{
-    struct buf b;
-    buf_init(&b, a, CONF_TEXT_LINE_MAX);
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '%')
-            buf_str(&b, domain);
-        else
-            buf_char(&b, text.p[i]);
-    }
-    return b.full ? "" : b.p;
-}
-
-/* opendkim.conf(5): an identity that does not fit the domain is left out. */
-static const char *fitting_identity(struct arena *a, struct str identity, struct str author, const char *domain)
-{
-    struct str local, of, normal;
-    const char *text = expand(a, identity, author);
-    bool fits =
-        str_rcut(str_of(text), '@', &local, &of) && domain_normalise(a, of, &normal) && domain_is_under(normal, str_of(domain));
-    return fits ? text : "";
-}
-
 static const struct sign_key *resolve(const struct sign_table *t, struct search *s, const struct entry *e)
 {
     const struct table_key *k = e->key != NULL ? e->key : map_get(t->keys, s->domain);
     if (k == NULL)
         return NULL;
-    struct sign_key *out = ARENA_NEW(s->arena, struct sign_key);
-    *out = *t->how;
-    out->domain = str_cstr(s->arena, str_eq(k->domain, AUTHOR) ? s->domain : k->domain);
-    out->selector = str_cstr(s->arena, k->selector);
-    out->key_file = expand(s->arena, k->path, s->domain);
-    out->identity = fitting_identity(s->arena, e->identity, s->domain, out->domain);
-    return out;
-}
-
-static bool is_there(const struct sign_key *k, const struct sign_key **keys, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(k->domain, keys[i]->domain) == 0 && strcmp(k->selector, keys[i]->selector) == 0)
-            return true;
-    return false;
+    struct sign_recipe r = { k->domain, k->selector, k->path, e->identity };
+    return sign_key_make(s->arena, t->how, &r, s->domain);
 }
 
 size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
@@ -352,8 +313,8 @@ size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str l
     consider_all(&s, t);
     for (size_t i = 0; i < s.n; i++) {
         const struct sign_key *k = resolve(t, &s, s.best[i]);
-        if (k != NULL && !is_there(k, out, n))
-            out[n++] = k;
+        if (k != NULL)
+            sign_key_add(k, out, &n);
     }
     return n;
 }

@@ -76,6 +76,7 @@ struct msg {
     struct dmarc *dmarc;
     struct signature sign[LIMIT_SIGN_KEYS];
     size_t n_sign;
+    bool sign_unknown;              /* a table did not answer: whether to sign cannot be decided now */
     struct dns *own_dns;            /* our own public keys, for ... */
     struct dkim_verify *own_verify; /* ... signatures the message says are ours; NULL: there are none */
 

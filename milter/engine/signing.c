@@ -1,7 +1,8 @@
 /*
  * signing.c - which keys sign a message of our own clients.
  *
- * DK-89, DK-90: only with exactly one author domain, and only for a login that may use the author's address. A signature of ours
+ * DK-89, DK-90: only with exactly one author domain, and only for a login that may use the author's address. While a table that
+ * knows this does not answer, the message has to wait: edits_make() fails. A signature of ours
  * that the message already bears, and that is valid, is not made again. The published key is asked for when the header is
  * complete and looked at when the message is: a key that the DNS does not have so is told to the log.
  */
@@ -170,13 +171,17 @@ static void look_at_published(struct msg *m, struct signature *s)
 /* ---- the door ---- */
 
 /* A login map speaks of one address, so it cannot allow several authors. */
-static const char *login_fault(const struct msg *m, struct str local)
+static const char *login_fault(struct msg *m, struct str local)
 {
     if (m->conf->logins == NULL || !m->authenticated)
         return NULL;
-    bool allowed =
-        m->outcome.author.mailboxes == 1 && login_map_allows(m->conf->logins, m->auth_user, local, m->outcome.author.domain);
-    return allowed ? NULL : "the login may not use the author's address";
+    enum table_answer allowed = TABLE_NO;
+    if (m->outcome.author.mailboxes == 1)
+        allowed = login_map_ask(m->conf->logins, m->auth_user, local, m->outcome.author.domain);
+    m->sign_unknown = allowed == TABLE_UNKNOWN;
+    if (allowed == TABLE_UNKNOWN)
+        return "sender-login-map does not answer";
+    return allowed == TABLE_YES ? NULL : "the login may not use the author's address";
 }
 
 void signing_start(struct msg *m)
@@ -194,6 +199,11 @@ void signing_start(struct msg *m)
         return;
     m->dns = dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS);
     size_t n = keyring_find(m->conf->keyring, m->arena, local, o->author.domain, keys);
+    if (n == KEYRING_UNKNOWN) {
+        m->sign_unknown = true;
+        o->sign_reason = "the signing table does not answer";
+        return;
+    }
     if (n == 0)
         o->sign_reason = "no key signs for the author's domain";
     for (size_t i = 0; i < n; i++)

@@ -52,6 +52,18 @@ const char *table_spec_fault(struct str spec)
     return NULL;
 }
 
+bool table_spec_is_server(struct str spec)
+{
+    struct str address;
+    return server_of(spec, &address);
+}
+
+struct str table_spec_path(struct str spec)
+{
+    struct str path;
+    return path_of(spec, &path) ? path : STR_NONE;
+}
+
 const char *table_spec_below(struct arena *a, const char *dir, struct str spec)
 {
     struct str path;
@@ -91,11 +103,6 @@ struct table *table_read(struct arena *a, const char *spec, enum table_kind kind
 const char *table_spec(const struct table *t)
 {
     return t->spec;
-}
-
-bool table_is_server(const struct table *t)
-{
-    return t->server != NULL;
 }
 
 size_t table_count(const struct table *t)

@@ -57,6 +57,12 @@ static const struct {
       "C: ok, 0 sign sections, policy standard (17 rules)\n",
       "",
       0 },
+    { "lists",
+      { "config", "check", "-c", "C" },
+      "exempt-clients = \"/dev/null\"\n",
+      "",
+      "C:1: exempt-clients: /dev/null: is no regular file\n",
+      1 },
     { "faulty", { "config", "check", "-c", "C" }, "user = a\nusr = b\n", "", "C:2: no such option 'usr'\n", 1 },
     { "missing", { "config", "check", "-c", "/nowhere/x" }, "", "", "/nowhere/x: No such file or directory\n", 1 },
     { "show", { "config", "show", "-c", "C" }, "socket = \"inet:1@h\"\n", "# Where the mail server", "", 0 },
@@ -95,6 +101,31 @@ static void every_call_ends_as_documented(void **state)
         remove_directory(a, dir);
         arena_free(a);
     }
+}
+
+static void tables_are_told_of(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    const char *dir = make_directory(a);
+    const char *path = write_file(a, dir, "m.conf",
+                                  STR("exempt-clients = \"c\"\nrequire-dkim = \"file:r\"\nnever-reject = \"socketmap:unix:/x:n\"\n"
+                                      "sender-login-map = \"socketmap:inet:[::1]:9:l\"\n"),
+                                  0644);
+    write_file(a, dir, "c", STR("192.0.2.1\n198.51.100.0/24\n"), 0644);
+    write_file(a, dir, "r", STR("a.example\n"), 0644);
+    struct result r = run(a, 4, (const char *const[]){ "config", "check", "-c", path });
+    assert_int_equal(r.code, 0);
+    ROW_STR("check", r.out,
+            str_printf(a,
+                       "%s: ok, 0 sign sections, policy standard (11 rules)\n"
+                       "%s: exempt-clients: 2 entries\n"
+                       "%s: never-reject: socketmap:unix:/x:n is a server, asked at run time and not now\n"
+                       "%s: require-dkim: 1 entry\n"
+                       "%s: sender-login-map: socketmap:inet:[::1]:9:l is a server, asked at run time and not now\n",
+                       path, path, path, path, path));
+    remove_directory(a, dir);
+    arena_free(a);
 }
 
 static void one_rule_is_one_rule(void **state)
@@ -136,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_ends_as_documented),
+        cmocka_unit_test(tables_are_told_of),
         cmocka_unit_test(one_rule_is_one_rule),
         cmocka_unit_test(keys_are_counted_and_not_shown),
     };

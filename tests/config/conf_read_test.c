@@ -227,8 +227,29 @@ static void tables_are_read_with_the_configuration(void **state)
     keyring_check(c->keyring, &good, &refused);
     assert_int_equal(good, 1);
     assert_int_equal(refused, 1);
-    assert_true(login_map_allows(c->logins, STR("ann"), STR("x"), STR("a.example")));
+    assert_true(login_map_ask(c->logins, STR("ann"), STR("x"), STR("a.example")) == TABLE_YES);
     conf_unref(c);
+}
+
+/* A server need not be there when the configuration is read. */
+static void servers_are_not_asked_yet(void **state)
+{
+    const struct place *p = *state;
+    const char *path =
+        write_file(p->arena, p->dir, "m.conf",
+                   STR("key-table = \"socketmap:unix:/nowhere/s:k\"\nsigning-table = \"socketmap:unix:/nowhere/s:t\"\n"
+                       "sender-login-map = \"socketmap:unix:/nowhere/s:l\"\n"
+                       "never-reject = \"socketmap:unix:/nowhere/s:n\"\n"),
+                   0644);
+    const struct sign_key *found[LIMIT_SIGN_KEYS];
+    struct conf *c = read_or_fail(path);
+    assert_int_equal(keyring_find(c->keyring, p->arena, STR("x"), STR("a.example"), found), KEYRING_UNKNOWN);
+    assert_int_equal(login_map_ask(c->logins, STR("ann"), STR("x"), STR("a.example")), TABLE_UNKNOWN);
+    assert_int_equal(table_has_domain(c->never_reject, STR("a.example")), TABLE_UNKNOWN);
+    conf_unref(c);
+    path = write_file(p->arena, p->dir, "m.conf", STR("key-table = kt\nsigning-table = \"socketmap:unix:/nowhere/s:t\"\n"), 0644);
+    ROW_STR("mixed", error_of(p, path),
+            str_printf(p->arena, "%s:2: key-table and signing-table are either both files or both servers", path));
 }
 
 /* X04: the line of the option, and of the table where it is one. */
@@ -367,6 +388,7 @@ int main(void)
         IN_PLACE(only_regular_files_are_read),
         IN_PLACE(the_text_and_the_policy_are_checked),
         IN_PLACE(tables_are_read_with_the_configuration),
+        IN_PLACE(servers_are_not_asked_yet),
         IN_PLACE(lists_are_read_with_the_configuration),
         IN_PLACE(relative_paths_become_absolute),
         IN_PLACE(the_installed_file_may_be_missing_for_commands_only),

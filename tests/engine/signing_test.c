@@ -177,6 +177,37 @@ static size_t sign_with_field(const struct place *p, struct env *e, struct str f
     return n;
 }
 
+/* A table that does not answer leaves open whether to sign: such a message waits, it does not go out unsigned. */
+static void what_cannot_be_decided_waits(void **state)
+{
+    const struct place *p = *state;
+    static const struct {
+        const char *conf, *reason; /* NULL: it is signed */
+    } tables[] = {
+        { "sender-login-map = \"socketmap:unix:%s/none:l\"\n" SECTION(""), "sender-login-map does not answer" },
+        { "key-table = \"socketmap:unix:%s/none:k\"\nsigning-table = \"socketmap:unix:%s/none:t\"\n",
+          "the signing table does not answer" },
+        { "key-table = \"socketmap:unix:%s/none:k\"\nsigning-table = \"socketmap:unix:%s/none:t\"\n" SECTION(""), NULL },
+    };
+    for (size_t i = 0; i < ROWS(tables); i++) {
+        struct env *e = env_with(p, conf_text_of(p, tables[i].conf), good_record(p));
+        struct conn *c = test_conn(e, "192.0.2.1");
+        struct msg_info info = { .mail_from = STR("<ann@good.example>"), .authenticated = true, .auth_user = STR("ann") };
+        struct msg *m = msg_new(c, &info);
+        msg_header(m, STR("From"), STR(" ann@good.example"));
+        msg_eoh(m);
+        const struct outcome *o = msg_eom(m);
+        const char *name = str_cstr(p->arena, str_printf(p->arena, "row %zu", i));
+        ROW_STR(name, str_of(o->sign_reason), str_of(tables[i].reason));
+        ROW_INT(name, o->decision.action, tables[i].reason != NULL ? ACTION_TEMPFAIL : ACTION_ACCEPT);
+        ROW_INT(name, o->decision.code, tables[i].reason != NULL ? 451 : 0);
+        ROW_INT(name, o->n_signatures, tables[i].reason == NULL);
+        msg_free(m);
+        conn_free(c);
+        env_free(e);
+    }
+}
+
 /* A valid one is enough; a forged or broken one does not keep us from signing. */
 static void a_message_is_not_signed_twice(void **state)
 {
@@ -257,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_is_signed_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_decided_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_message_is_not_signed_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(the_key_directory_signs_with_every_usable_key, setup, teardown),
         cmocka_unit_test_setup_teardown(reloads_under_load, setup, teardown),

@@ -12,6 +12,7 @@ from daemon import AUTHSERV_ID
 from machine import clean_up_on_signals, scratch, wait_for
 from message import body, values, without_envelope
 from postfix import HOST, USER, Postfix
+from socketmap import Socketmap
 
 ZONE = {
     "xn--grn-ioa.example": {"TXT": ["v=spf1 ip4:192.0.2.60 -all"]},
@@ -305,6 +306,33 @@ def _(site):
     finally:
         site.daemon.conf.write_text(good)
         site.daemon.reload()
+
+
+@case("postfix: a socketmap server, as postmap asks it, says who may use an address")
+def _(site):
+    good = site.daemon.conf.read_text()
+    tables = {"logins": {USER: f"{USER}, other", "@ours.example": "other"}, "strict": {".signed.example": "x"}}
+    with Socketmap(site.daemon.dir / "socketmap", tables) as server:
+        for table, key, want in (("logins", USER, f"{USER}, other"), ("strict", ".signed.example", "x"), ("strict", "no", "")):
+            want_equal(f"postmap -q {key}", want, site.mta.command("postmap", "-q", key, server.spec(table), check=False).strip())
+        server.asked.clear()
+        try:
+            site.daemon.conf.write_text(f'{good}\nsender-login-map = "{server.spec("logins")}"\n')
+            want_none("log", "not reloaded", site.daemon.reload())
+            for _ in range(2):
+                want_equal("code", 250, site.submit(OURS, sender=USER).code)
+                want_match("verdict line", "signatures=2", site.daemon.verdict())
+            want_equal("questions", [("logins", USER)], server.asked)
+            bob = OURS.replace(USER.encode(), b"bob@ours.example")
+            want_equal("code for another's address", 250, site.submit(bob, sender=USER).code)
+            want_match("verdict line", 'signatures=0 .*unsigned="the login may not use', site.daemon.verdict())
+            tables["logins"]["temp@ours.example"] = None
+            temp = OURS.replace(USER.encode(), b"temp@ours.example")
+            want_equal("code while the server cannot tell", 451, site.submit(temp, sender=USER).code)
+            want_match("verdict line", 'unsigned="sender-login-map does not answer', site.daemon.verdict())
+        finally:
+            site.daemon.conf.write_text(good)
+            site.daemon.reload()
 
 
 @case("postfix: SIGTERM lets a message in work finish, then ends with 0")

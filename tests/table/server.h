@@ -21,17 +21,19 @@
 #define SERVER_LOG         4096
 
 enum how {
-    WHOLE,      /* at once */
+    VALUE,      /* "OK " and the reply, as a netstring */
+    WHOLE,      /* at once, as it is */
     DRIP,       /* byte by byte */
     THEN_CLOSE, /* and then the connection is closed */
     JUST_CLOSE, /* nothing, the connection is closed */
     ONCE_MORE,  /* the same on a fresh connection; on one used before, it is closed */
     NEVER,      /* nothing */
-    LATE        /* with the next answer to another key */
+    LATE,       /* before the next answer to another key */
+    TWICE       /* at once, and unasked before the next answer to another key */
 };
 
 struct line {
-    const char *key, *reply; /* the key "*" is any */
+    const char *key, *reply;
     enum how how;
 };
 
@@ -48,7 +50,8 @@ struct server {
     } conn[SERVER_CONNECTIONS];
     pthread_t thread;
     atomic_uint connections, requests;
-    char log[SERVER_LOG]; /* "KEY|KEY|": read it when the server is idle */
+    pthread_mutex_t mutex;
+    char log[SERVER_LOG]; /* "KEY|KEY|", guarded by it */
 };
 
 static inline void server_send(int fd, const char *reply, enum how how)
@@ -80,23 +83,33 @@ static inline void server_answer(struct server *s, size_t i)
         abort();
     snprintf(key, sizeof key, "%.*s", (int)length - 5, s->conn[i].in + at + 5);
     s->conn[i].n = 0;
+    pthread_mutex_lock(&s->mutex);
     if (strlen(s->log) + strlen(key) + 2 < sizeof s->log)
         strcat(strcat(s->log, key), "|");
+    pthread_mutex_unlock(&s->mutex);
     atomic_fetch_add(&s->requests, 1);
-    while (l->key != NULL && strcmp(l->key, "*") != 0 && strcmp(l->key, key) != 0)
+    while (l->key != NULL && strcmp(l->key, key) != 0)
         l++;
     const char *reply = l->key != NULL ? l->reply : "9:NOTFOUND ,";
+    char value[1000];
+    if (l->key != NULL && l->how == VALUE) {
+        snprintf(value, sizeof value, "%zu:OK %s,", strlen(reply) + 3, reply);
+        reply = value;
+    }
     bool used = s->conn[i].requests++ > 0, closes = l->key != NULL && (l->how == JUST_CLOSE || (l->how == ONCE_MORE && used));
-    if (l->key != NULL && l->how == LATE)
-        s->late = s->conn[i].fd;
-    else if (!closes && (l->key == NULL || l->how != NEVER))
-        server_send(s->conn[i].fd, reply, l->key != NULL ? l->how : WHOLE);
-    if (closes || (l->key != NULL && l->how == THEN_CLOSE))
-        server_close(s, i);
-    if (s->late >= 0 && (l->key == NULL || l->how != LATE)) {
+    bool stays = l->key != NULL && (l->how == LATE || l->how == TWICE);
+    if (s->late >= 0 && !stays) {
         server_send(s->late, "7:OK late,", WHOLE);
         s->late = -1;
     }
+    if (stays)
+        s->late = s->conn[i].fd;
+    if (l->key != NULL && l->how == LATE)
+        return;
+    if (!closes && (l->key == NULL || l->how != NEVER))
+        server_send(s->conn[i].fd, reply, l->key != NULL ? l->how : WHOLE);
+    if (closes || (l->key != NULL && l->how == THEN_CLOSE))
+        server_close(s, i);
 }
 
 static inline void server_accept(struct server *s)
@@ -145,6 +158,7 @@ static inline void server_start(struct server *s, const char *dir, const struct 
     socklen_t n = sizeof in;
     memset(s, 0, sizeof *s);
     s->script = script;
+    pthread_mutex_init(&s->mutex, NULL);
     s->late = -1;
     for (size_t i = 0; i < SERVER_CONNECTIONS; i++)
         s->conn[i].fd = -1;
@@ -172,6 +186,16 @@ static inline void server_stop(struct server *s)
     close(s->fd);
     close(s->stop[0]);
     close(s->stop[1]);
+}
+
+/* What was asked since the last time. */
+static inline const char *server_log(struct server *s, struct arena *a)
+{
+    pthread_mutex_lock(&s->mutex);
+    const char *log = str_cstr(a, str_of(s->log));
+    s->log[0] = '\0';
+    pthread_mutex_unlock(&s->mutex);
+    return log;
 }
 
 #endif

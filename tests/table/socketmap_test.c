@@ -21,6 +21,7 @@ static const struct line script[] = {
     { "never", "", NEVER },
     { "garbage", "?", WHOLE },
     { "late", "", LATE },
+    { "twice", "6:OK two,", TWICE },
     { "example.org", "4:OK 1,", WHOLE },
     { ".example.org", "3:OK ,", WHOLE },
     { "192.0.2.1", "4:OK 1,", WHOLE },
@@ -102,7 +103,7 @@ static void answers_come_and_are_kept(void **state)
         assert_int_equal(get(p, s, "bob", &value), TABLE_NO);
         assert_int_equal(get(p, s, "temp", &value), TABLE_UNKNOWN);
     }
-    assert_string_equal(p->server.log, "ann|bob|temp|");
+    assert_string_equal(server_log(&p->server, p->arena), "ann|bob|temp|");
     assert_int_equal(p->server.connections, 1);
 }
 
@@ -131,7 +132,7 @@ static void a_kept_connection_that_is_gone_is_replaced(void **state)
     assert_int_equal(get(p, s, "again", &value), TABLE_YES);
     ROW_STR("value", value, STR("yes"));
     assert_int_equal(p->server.connections, 3);
-    assert_string_equal(p->server.log, "close|ann|again|again|");
+    assert_string_equal(server_log(&p->server, p->arena), "close|ann|again|again|");
     assert_string_equal(logged(p), "");
 }
 
@@ -143,7 +144,7 @@ static void a_server_that_only_closes_is_not_asked_forever(void **state)
     struct str value;
     assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
     assert_int_equal(get(p, s, "drop", &value), TABLE_UNKNOWN);
-    assert_string_equal(p->server.log, "ann|drop|drop|");
+    assert_string_equal(server_log(&p->server, p->arena), "ann|drop|drop|");
 }
 
 static void a_broken_server_costs_one_wait(void **state)
@@ -237,9 +238,8 @@ static void domains_are_asked_for_with_their_parents(void **state)
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct socketmap *s = client(p, &forgetful);
-        p->server.log[0] = '\0';
         ROW_INT(rows[i].domain, socketmap_has_domain(s, str_of(rows[i].domain)), rows[i].want);
-        assert_string_equal(p->server.log, rows[i].log);
+        assert_string_equal(server_log(&p->server, p->arena), rows[i].log);
     }
 }
 
@@ -278,6 +278,36 @@ static void one_who_waits_stops_nobody(void **state)
     assert_int_equal(late.answer, TABLE_YES);
 }
 
+/* After a failure one finds out whether the server is back; nobody else waits for that. */
+static void one_alone_tries_again(void **state)
+{
+    struct place *p = *state;
+    struct asker late = { client(p, &forgetful), "late", "late", 1, TABLE_NO };
+    pthread_t thread;
+    struct str value;
+    assert_int_equal(get(p, late.server, "drop", &value), TABLE_UNKNOWN);
+    wait_for_requests(p, 1);
+    assert_int_equal(pthread_create(&thread, NULL, ask, &late), 0);
+    wait_for_requests(p, 2);
+    assert_int_equal(get(p, late.server, "ann", &value), TABLE_UNKNOWN);
+    wait_for_requests(p, 2);
+    assert_int_equal(get(p, client(p, &forgetful), "ann", &value), TABLE_YES);
+    pthread_join(thread, NULL);
+    assert_int_equal(late.answer, TABLE_YES);
+    assert_int_equal(get(p, late.server, "ann", &value), TABLE_YES);
+}
+
+static void what_comes_unasked_answers_nothing(void **state)
+{
+    struct place *p = *state;
+    static const struct socketmap_limits limits = { .lookup_ms = 200, .answers = 1000 };
+    struct socketmap *s = client(p, &limits);
+    struct str value;
+    assert_int_equal(get(p, s, "twice", &value), TABLE_YES);
+    assert_int_equal(get(p, client(p, &forgetful), "ann", &value), TABLE_YES);
+    assert_int_equal(get(p, s, "never", &value), TABLE_UNKNOWN);
+}
+
 static void many_ask_at_once(void **state)
 {
     struct place *p = *state;
@@ -314,6 +344,8 @@ int main(void)
         PLACED(keys_have_a_length),
         PLACED(domains_are_asked_for_with_their_parents),
         PLACED(one_who_waits_stops_nobody),
+        PLACED(one_alone_tries_again),
+        PLACED(what_comes_unasked_answers_nothing),
         PLACED(many_ask_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

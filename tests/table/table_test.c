@@ -28,6 +28,11 @@ static void specs_are_checked_by_form(void **state)
         const char *fault = table_spec_fault(str_of(rows[i].spec));
         ROW_STR(rows[i].spec, str_of(fault), str_of(rows[i].fault));
     }
+    assert_true(table_spec_is_server(STR("socketmap:unix:/x:n")));
+    assert_false(table_spec_is_server(STR("/socketmap:x")));
+    ROW_STR("path", table_spec_path(STR("file:/x")), STR("/x"));
+    ROW_STR("path", table_spec_path(STR("/x:y")), STR("/x:y"));
+    ROW_STR("no path", table_spec_path(STR("socketmap:unix:/x:n")), STR(""));
     char path[5000];
     memset(path, 'x', sizeof path);
     assert_string_equal(table_spec_fault((struct str){ path, sizeof path }), "is too long for a path");
@@ -68,7 +73,6 @@ static void a_file_answers(void **state)
     assert_string_equal(table_spec(t), spec);
     assert_int_equal(table_count(t), 2);
     assert_true(table_has_names(t));
-    assert_false(table_is_server(t));
     assert_int_equal(table_has_domain(t, STR("a.example")), TABLE_YES);
     assert_int_equal(table_has_domain(t, STR("b.example")), TABLE_NO);
     assert_true(ip_parse(STR("192.0.2.9"), &ip));
@@ -104,7 +108,6 @@ static void a_server_answers(void **state)
     struct table *t = table_read(a, spec, TABLE_CLIENTS, &error);
     assert_non_null(t);
     assert_string_equal(table_spec(t), spec);
-    assert_true(table_is_server(t));
     assert_true(table_has_names(t));
     assert_int_equal(table_count(t), 0);
     assert_int_equal(table_has_domain(t, STR("b.a.example")), TABLE_YES);
@@ -115,7 +118,7 @@ static void a_server_answers(void **state)
     assert_int_equal(table_has_ip(t, (struct ip){ .family = 0 }), TABLE_NO);
     assert_int_equal(table_get(t, a, STR("Ann@A.Example"), &value), TABLE_YES);
     ROW_STR("value", value, STR("v"));
-    assert_string_equal(server.log, "b.a.example|.a.example|a.example|.example|192.0.2.9|ann@a.example|");
+    assert_string_equal(server_log(&server, a), "b.a.example|.a.example|a.example|.example|192.0.2.9|ann@a.example|");
     t = table_read(a, spec, TABLE_DOMAINS, &error);
     assert_non_null(t);
     assert_false(table_has_names(t));
