@@ -93,10 +93,10 @@ bool policy_asks_outbound(const struct policy *p);  /* a rule may match outbound
 /* The names of the rules that have expired at `now`; returns how many. */
 size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, const char ***names);
 
-/* All facts as one line of printable ASCII, "... from-domain=example.org sender-domain=<> spf=pass", and back:
- * LIMIT_POLICY_FACTS bytes at most; false when the text is none, and then `out` is as it was. Facts that the text does not have keep what `out` had; ones
- * that we do not know are passed over: the text may be older or newer than we are. `now` and all below it in the struct are no
- * facts of a message, and not in the text. */
+/* All facts as one line of printable ASCII, "... from-domain=example.org sender-domain=<> spf=pass", and back. What is written has
+ * LIMIT_POLICY_FACTS bytes at most. False when the text is none, and then `out` is as it was. Facts that the text does not have
+ * keep what `out` had; ones that we do not know are passed over: the text may be older or newer than we are. `now` and all below
+ * it in the struct are no facts of a message, and not in the text. */
 struct str policy_facts_write(struct arena *a, const struct policy_facts *f);
 bool policy_facts_read(struct arena *a, struct str text, struct policy_facts *out) __attribute__((warn_unused_result));
 

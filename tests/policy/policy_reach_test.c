@@ -255,7 +255,7 @@ static void brute_force_finds_the_same(void **state)
     assert_in_range(dead_ones, 300, 1200);
 }
 
-/* What takes too long is not claimed. Each rule takes one point of twelve facts away; together they leave hardly anything. */
+/* What takes too long is not claimed, and does not take long. */
 static void a_hard_question_has_no_answer_but_an_end(void **state)
 {
     static const char *const facts[] = {
