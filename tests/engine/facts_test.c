@@ -247,7 +247,14 @@ static void who_sends_what_to_whom(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    struct env *e = test_policy_env(a, "internal-networks = \"10.0.0.0/8\"\n", "rule \"all\" { action = accept }");
+    const char *list = test_file(a, "good.example\n"), *clients = test_file(a, "0.0.0.0/0\n.example\n");
+    const char *conf = str_cstr(a, str_printf(a,
+                                              "internal-networks = \"10.0.0.0/8\"\ntreat-as-reject = \"%s\"\n"
+                                              "exempt-clients = \"%s\"\n",
+                                              list, clients));
+    struct env *e = test_policy_env(a, conf, "rule \"all\" { action = accept }");
+    unlink(list);
+    unlink(clients);
     static const struct {
         const char *client;
         bool authenticated, local;
@@ -273,6 +280,9 @@ static void who_sends_what_to_whom(void **state)
         ROW_INT(rows[i].client, f->direction, rows[i].direction);
         ROW_INT(rows[i].client, f->client, rows[i].class);
         ROW_INT(rows[i].client, f->authenticated, rows[i].authenticated);
+        /* lists are about mail of others */
+        ROW_INT(rows[i].client, f->treat_as_reject, rows[i].direction == DIRECTION_INBOUND);
+        ROW_INT(rows[i].client, f->exempt, rows[i].direction == DIRECTION_INBOUND);
         ROW_STR("from", f->from_domain, STR("good.example"));
         ROW_STR("sender", f->sender_domain, STR("bounce.good.example"));
         ROW_STR("recipient", f->recipient_domain, STR_NONE);
