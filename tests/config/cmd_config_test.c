@@ -118,7 +118,7 @@ static void tables_are_told_of(void **state)
     assert_int_equal(r.code, 0);
     ROW_STR("check", r.out,
             str_printf(a,
-                       "%s: ok, 0 sign sections, policy standard (11 rules)\n"
+                       "%s: ok, 0 sign sections, policy standard (17 rules)\n"
                        "%s: exempt-clients: 2 entries\n"
                        "%s: never-reject: socketmap:unix:/x:n is a server, asked at run time and not now\n"
                        "%s: require-dkim: 1 entry\n"
