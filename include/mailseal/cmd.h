@@ -29,6 +29,10 @@ struct dns *cmd_dns(const char *name, const char *snapshot, const struct conf *c
  * (*lf, if not NULL, says so): files are kept like that, SMTP is not. False after printing why. */
 bool cmd_read_message(const char *name, struct arena *a, const char *file, struct str *message, bool *lf);
 
+/* Adds "profiles" to an explanation: what each shipped profile would do with its "facts" (see explain_print()). */
+struct json;
+void cmd_add_profiles(struct json *doc, struct arena *a);
+
 /* --now UNIX: fixes the clock. False after printing why. */
 bool cmd_fix_now(const char *name, const char *arg);
 
