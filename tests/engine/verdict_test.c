@@ -1,4 +1,6 @@
 /* verdict_test.c - the words of the verdict line, and that no message can break it or push the decision off it. */
+#include "milter/engine/engine_int.h"
+
 #include "engine_support.h"
 
 struct drive {
@@ -110,9 +112,38 @@ static void no_message_breaks_it(void **state)
     }
 }
 
+/* Every word as long as it gets: some must go, whole, and never those that matter. */
+static void what_does_not_fit_is_left_out(void **state)
+{
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        struct drive d;
+        const char *error;
+        drive(&d, json ? "log-format = json\n" : "", "<a@shop.example>", false, FIELDS("From: a@good.example"));
+        struct outcome *o = &d.m->outcome;
+        struct str longest = str_of(hostile(d.a, "", 253, '\\', ""));
+        struct arc_sealer sealer = { .domain = longest };
+        struct dkim_result dkim[] = { { .domain = longest }, { .domain = longest }, { .domain = longest }, { .domain = longest } };
+        o->author.domain = o->spf.domain = o->disagreement = o->facts.daemon = longest;
+        o->arc.sealers = &sealer;
+        o->arc.n_sealers = 1;
+        o->dkim = dkim;
+        o->n_dkim = 4;
+        struct str line = str_of(msg_log_line(d.m, longest));
+        assert_in_range(line.n, 500, LIMIT_LOG_LINE - 64);
+        const struct json *j = json ? js_read(d.a, line, &error) : NULL;
+        if (json)
+            assert_true(js_text(js_member(j, "rule")).n > 0 && js_kind(js_member(j, "t")) == JS_INTEGER);
+        else
+            assert_true(strstr(line.p, " rule=\"dmarc-fail-reject\"") != NULL && str_eq(str_skip(line, line.n - 2), STR("ms")));
+        assert_null(strstr(line.p, "daemon"));
+        stop(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(words), cmocka_unit_test(one_object),
-                                        cmocka_unit_test(no_message_breaks_it) };
+                                        cmocka_unit_test(no_message_breaks_it), cmocka_unit_test(what_does_not_fit_is_left_out) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
