@@ -105,6 +105,9 @@ struct cfg_opt_t;
 struct conf_text;
 struct cfg_t *confuse_read(struct cfg_opt_t *table, const char *section, struct conf_text *t);
 
+/* The results that a sealer saw, as its set has them, report dmarc=pass for author_domain. */
+bool sealer_reports_pass(struct arena *a, struct str authres, struct str author_domain);
+
 /* Positive evidence that the message passed DMARC when it reached a sealer we believe (RFC 8617 7.2): the chain passes, all seals
  * from the newest down to one are of trusted domains (d=, compared without regard to case), and the results under that one report
  * dmarc=pass for author_domain. */
