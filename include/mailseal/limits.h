@@ -19,6 +19,9 @@
 #define LIMIT_COMMENT_DEPTH 32   /* nested comments */
 #define LIMIT_QUOTED_STRING 1024 /* bytes of one quoted string */
 
+/* Trace fields, RFC 5321 4.4. */
+#define LIMIT_RECEIVED 4096 /* bytes of a Received field looked at; a longer one is not read */
+
 /* Domain names, RFC 1035 2.3.4, and tag lists. */
 #define LIMIT_DOMAIN  253 /* characters of a name without its final dot */
 #define LIMIT_LABEL   63
