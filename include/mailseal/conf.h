@@ -121,6 +121,9 @@ struct conf *conf_read(const char *path, int flags, char **error);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
 
+/* Where the shipped profiles are: the environment may name another place. */
+const char *conf_policy_dir(void);
+
 /* Every option with its value, in the file's own syntax, one comment line each (config show). Key contents are never shown. */
 void conf_show(FILE *f, const struct conf *c);
 
