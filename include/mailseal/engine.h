@@ -42,12 +42,15 @@ struct edit {
 
 /* ---- what became of a message: plain values; log line, fields and JSON are functions of it ---- */
 struct outcome {
-    struct str client_ip, helo_name; /* as the mail server gave them, bounded; empty when not known */
-    struct str sender_domain;        /* of MAIL FROM, normal form; or empty */
+    enum client_class class;
+    struct str helo_name;     /* of the client, as written, bounded; or empty */
+    struct str sender_domain; /* of MAIL FROM, normal form; or empty */
     bool null_sender;
     size_t recipients;
     bool exempt;               /* authenticated or internal: not judged, perhaps signed */
     const char *exempt_reason; /* "authenticated", "internal network" or NULL */
+    struct ip client;          /* SPF and the policy are about: who connected, or, when relayed, ... */
+    bool relayed;              /* ... the first outside host that the Received fields of trusted relays name */
     struct spf_result spf, helo;
     struct dkim_result *dkim;
     size_t n_dkim;
@@ -108,7 +111,8 @@ void dmarc_result_json(struct json *o, const struct dmarc_result *r);
  * {profile, error}: the same facts under other policies), "taken" (a list of {what, value, from}: what was found in the message). */
 void explain_print(FILE *f, struct arena *a, const struct json *doc);
 
-/* The verdict line: from=.. spf=.. dkim=.. arc=.. dmarc=.. action=.. rule=.. t=..ms. In the message's arena. */
-const char *msg_log_line(struct msg *m);
+/* The verdict line (mailseal(8) says which words), text or JSON as the option log-format has it: printable ASCII, short enough for
+ * the log to take it whole. queue_id may be empty. In the message's arena. */
+const char *msg_log_line(struct msg *m, struct str queue_id);
 
 #endif

@@ -19,6 +19,7 @@ extern const struct name_code action_names[];
 
 /* Where the message comes from. A relay is a host of ours in front of us (trusted-relays). */
 enum client_class { CLIENT_OUTSIDE, CLIENT_INTERNAL, CLIENT_LOCAL, CLIENT_RELAY };
+extern const struct name_code client_class_names[], author_status_names[];
 /* Outbound is what our own clients send: it is signed and not judged. */
 enum direction { DIRECTION_INBOUND, DIRECTION_OUTBOUND };
 

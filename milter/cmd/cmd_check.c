@@ -23,7 +23,7 @@ static bool print(const struct judge *j, struct arena *a)
     if (j->options->json)
         return js_write(stdout, doc);
     explain_print(stdout, a, doc);
-    printf("\n%s\n", msg_log_line(j->msg));
+    printf("\n%s\n", msg_log_line(j->msg, STR_NONE));
     return fflush(stdout) == 0;
 }
 

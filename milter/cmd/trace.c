@@ -14,7 +14,7 @@
 
 static bool is_ours(const struct conf *c, struct ip ip)
 {
-    return network_list_has(c->internal.v, c->internal.n, ip);
+    return network_list_has(c->internal.v, c->internal.n, ip) || network_list_has(c->relays.v, c->relays.n, ip);
 }
 
 /* RFC 3848: ESMTPA, ESMTPSA, LMTPA, LMTPSA; RFC 6531: UTF8SMTPA, UTF8SMTPSA. */

@@ -9,28 +9,19 @@
 
 #include "engine_int.h"
 
-static const struct name_code class_names[] = { { "outside", CLIENT_OUTSIDE },
-                                                { "internal", CLIENT_INTERNAL },
-                                                { "local", CLIENT_LOCAL },
-                                                { "relay", CLIENT_RELAY },
-                                                { NULL, 0 } };
-static const struct name_code author_names[] = {
-    { "one", AUTHOR_ONE },           { "none", AUTHOR_NONE },           { "several", AUTHOR_SEVERAL },
-    { "repeated", AUTHOR_REPEATED }, { "malformed", AUTHOR_MALFORMED }, { NULL, 0 },
-};
-
-static void add_origin(struct json *j, const struct outcome *out)
+static void add_origin(struct json *j, struct arena *a, const struct outcome *out)
 {
     struct json *o = js_add_object(j, "client");
-    js_add_text(o, "ip", out->client_ip);
+    js_add_text(o, "ip", out->client.family != 0 ? ip_text(a, out->client) : STR_NONE);
     js_add_text(o, "helo", out->helo_name);
-    js_add_text(o, "class", str_of(name_of(class_names, (int)out->facts.client)));
+    js_add_text(o, "class", str_of(name_of(client_class_names, (int)out->class)));
+    js_add_bool(o, "relayed", out->relayed);
     o = js_add_object(j, "envelope");
     js_add_text(o, "sender_domain", out->sender_domain);
     js_add_bool(o, "null_sender", out->null_sender);
     js_add_integer(o, "recipients", (int64_t)out->recipients);
     o = js_add_object(j, "author");
-    js_add_text(o, "status", str_of(name_of(author_names, (int)out->author.status)));
+    js_add_text(o, "status", str_of(name_of(author_status_names, (int)out->author.status)));
     js_add_text(o, "domain", out->author.domain);
     js_add_text(o, "reason", str_of(out->author.reason));
 }
@@ -235,7 +226,7 @@ static void add_policy(struct json *j, struct arena *a, const struct outcome *o,
 struct json *outcome_json(struct arena *a, const struct outcome *o, const struct conf *conf)
 {
     struct json *j = js_object(a);
-    add_origin(j, o);
+    add_origin(j, a, o);
     add_spf(j, "spf", &o->spf);
     add_spf(j, "helo", &o->helo);
     add_dkim(j, o);

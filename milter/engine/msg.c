@@ -10,17 +10,6 @@
 
 #include "engine_int.h"
 
-static const char *exemption(const struct conf *conf, const struct conn *c, const struct msg_info *info)
-{
-    if (info->authenticated)
-        return "authenticated";
-    if (info->local)
-        return "local submission";
-    if (network_list_has(conf->internal.v, conf->internal.n, c->ip))
-        return "internal network";
-    return NULL;
-}
-
 struct msg *msg_new(struct conn *c, const struct msg_info *info)
 {
     struct arena *a = arena_new();
@@ -38,9 +27,10 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
         m->domain = STR_NONE;
     m->auth_user = str_dup(a, str_first(info->auth_user, LIMIT_ADDRESS));
     m->authenticated = info->authenticated;
-    m->exempt_reason = exemption(m->conf, c, info);
+    m->class = client_class(m->conf, c->ip, info->local);
+    m->exempt_reason = client_exemption(m->class, info->authenticated);
     headers_init(&m->headers, a);
-    if (m->exempt_reason == NULL)
+    if (m->exempt_reason == NULL && m->class != CLIENT_RELAY)
         checks_start_spf(m);
     return m;
 }
@@ -104,7 +94,7 @@ static void fail_for_now(struct outcome *o)
 static void describe(struct msg *m)
 {
     struct outcome *o = &m->outcome;
-    o->client_ip = m->client.family != 0 ? ip_text(m->arena, m->client) : STR_NONE;
+    o->class = m->class;
     o->helo_name = m->helo;
     o->sender_domain = m->domain;
     o->null_sender = m->local.n == 0 && m->domain.n == 0;

@@ -147,6 +147,12 @@ static void put_exempt(struct line *l, const struct outcome *o)
         put_quoted(l, "unsigned", o->sign_reason);
 }
 
+static void put_origin(struct line *l, const struct outcome *o)
+{
+    put_plain(l, "ip", ip_text(l->a, o->client));
+    put_plain(l, "class", o->relayed ? STR("relayed") : str_of(name_of(client_class_names, (int)o->class)));
+}
+
 static void put_all(struct line *l, const struct outcome *o)
 {
     put_vital(l, "from", WORD_PLAIN, escaped(l, o->author.domain));
@@ -160,11 +166,10 @@ static void put_all(struct line *l, const struct outcome *o)
     put_vital(l, "rule", WORD_QUOTED, safe(l, str_of(o->decision.rule)));
     if (!o->exempt && o->dmarc.code != AUTH_PASS)
         put_quoted(l, "reason", o->dmarc.reason);
+    put_origin(l, o);
     put_number(l, "rcpts", (int64_t)o->recipients);
     put_number(l, "dns", o->dns_queries);
     put(l, "t", WORD_MS)->number = o->ms;
-    if (o->client_ip.n > 0)
-        put_plain(l, "ip", escaped(l, o->client_ip));
 }
 
 /* ---- what fits ---- */
