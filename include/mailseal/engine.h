@@ -106,13 +106,14 @@ struct json *outcome_json(struct arena *a, const struct outcome *o, const struct
 /* The record, the walk and the organizational domain as members of an object. */
 void dmarc_result_json(struct json *o, const struct dmarc_result *r);
 
-/* Tells an outcome_json() to people: ASCII, wrapped. Members it may have besides: "queue_id" (text; the message is one of the journal,
- * and told of in the past tense), "dns" (an object, see dns_record_json()), "profiles" (a list of {profile, action, rule} or
- * {profile, error}: the same facts under other policies), "taken" (a list of {what, value, from}: what was found in the message). */
+/* Tells an outcome_json() to people: ASCII, wrapped. Members it may have besides: "queue_id" (text; the message is one of the
+ * journal, and told of in the past tense), "dns" (an object, see dns_record_json()), "profiles" (a list of {profile, action, rule}
+ * or {profile, error}: the same facts under other policies), "taken" (a list of {what, value, from}: what was found in the
+ * message). */
 void explain_print(FILE *f, struct arena *a, const struct json *doc);
 
-/* The verdict line (mailseal(8) says which words), text or JSON as the option log-format has it: printable ASCII, short enough for
- * the log to take it whole. queue_id may be empty. In the message's arena. */
+/* The verdict line (mailseal(8) says which words), text or JSON as the option log-format has it: printable ASCII, short enough
+ * for the log to take it whole. queue_id may be empty. In the message's arena. */
 const char *msg_log_line(struct msg *m, struct str queue_id);
 
 #endif

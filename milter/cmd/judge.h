@@ -1,6 +1,6 @@
 /* judge.h - what `mailseal check` and `mailseal explain` share: their options, and one message through the calls of the filter. */
-#ifndef MAILSEAL_CMD_JUDGE_H
-#define MAILSEAL_CMD_JUDGE_H
+#ifndef MAILSEAL_JUDGE_H
+#define MAILSEAL_JUDGE_H
 
 #include "mailseal/engine.h"
 

@@ -59,5 +59,7 @@ void facts_of(struct msg *m)
                                       .client = m->class,
                                       .authenticated = m->authenticated,
                                       .from_domain = o->dmarc.from_domain,
+                                      .sender_domain = m->domain,
+                                      .now = m->now,
                                       .spf_domain = o->spf.domain };
 }
