@@ -59,8 +59,10 @@ struct outcome {
     struct dmarc_result dmarc;
     struct policy_facts facts;
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
+    struct str disagreement;         /* of recipients, what the policy wants for each domain, when they differ; or empty */
     const char *policy_name;
     bool held;               /* quarantine = hold and action is quarantine */
+    const char *label;       /* what X-Mailseal-Label says the policy asked for, "quarantine" or "label"; NULL: no such field */
     size_t n_signatures;     /* put on the message */
     unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */
     const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */
@@ -81,6 +83,7 @@ struct msg;
 struct msg_info {
     struct str mail_from; /* as the mail server gave it, brackets or not */
     struct str auth_user; /* {auth_authen}, empty when not authenticated */
+    struct str daemon;    /* {daemon_name}: the service of the mail server; or empty */
     bool authenticated;   /* {auth_type} or {auth_authen} was there */
     bool local;           /* submitted without a network client (check: never; filter: as it decides) */
 };
@@ -93,9 +96,11 @@ void msg_header(struct msg *m, struct str name, struct str value);
 void msg_headers_lost(struct msg *m);
 /* End of header: starts key and DMARC lookups, decides whether to sign. */
 void msg_eoh(struct msg *m);
+/* The mail server's name for the message, when it is known, for replies: any time before msg_eom(). */
+void msg_queue_id(struct msg *m, struct str id);
 /* False when the rest of the body is not needed. */
 bool msg_body(struct msg *m, const void *p, size_t n);
-/* Joins everything until the deadline and decides. Valid until msg_free(). queue_id may be empty. */
+/* Joins everything until the deadline and decides. Valid until msg_free(). */
 const struct outcome *msg_eom(struct msg *m);
 void msg_free(struct msg *m);
 const struct conf *msg_conf(const struct msg *m);

@@ -6,7 +6,7 @@
 
 /* ---- the options both have; NULL: not given ---- */
 struct judge_options {
-    const char *client_ip, *helo, *mail_from, *auth, *snapshot, *record, *conf_path, *file;
+    const char *client_ip, *helo, *mail_from, *auth, *daemon, *queue_id, *snapshot, *record, *conf_path, *file;
     struct str *rcpt;
     size_t n_rcpt;
     bool json;

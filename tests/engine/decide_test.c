@@ -13,7 +13,7 @@ static void decisions_and_options(void **state)
         { "aligned", "", "<a@good.example>", "From: a@good.example", ACTION_ACCEPT, false, 0 },
         { "reject", "", "<a@nowhere.example>", "From: a@good.example", ACTION_REJECT, false, 550 },
         { "hold", "", "<a@shop.example>", "From: a@shop.example", ACTION_QUARANTINE, true, 0 },
-        { "label", "quarantine = \"label\"", "<a@shop.example>", "From: a@shop.example", ACTION_ACCEPT, false, 0 },
+        { "label", "quarantine = \"label\"", "<a@shop.example>", "From: a@shop.example", ACTION_LABEL, false, 0 },
         { "temperror", "", "<a@good.example>", "From: a@slow.example", ACTION_ACCEPT, false, 0 },
         /* D-129 */
         { "defer", "dmarc-temperror = \"tempfail\"", "<a@good.example>", "From: a@slow.example", ACTION_TEMPFAIL, false, 451 },
