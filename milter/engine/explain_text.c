@@ -49,10 +49,13 @@ static void say_headline(struct page *p)
              page_member(p, p->doc, "rule"), page_member(p, p->doc, "profile"));
     if (page_text(p->doc, "reply").n > 0)
         page_say(p, 0, "The sender's host is told: %s", page_member(p, p->doc, "reply"));
-    if (rule != NULL && page_is(rule, "action", "quarantine") && page_is(p->doc, "action", "accept"))
+    if (rule != NULL && page_is(rule, "action", "quarantine") && page_is(p->doc, "action", "label"))
         page_say(p, 0,
-                 "The rule says quarantine. By the option quarantine = \"label\" the message is delivered, and its"
-                 " Authentication-Results field tells the filters behind.");
+                 "The rule says quarantine. By the option quarantine = \"label\" the message is delivered, and its header"
+                 " tells the filters behind (X-Mailseal-Label).");
+    if (page_text(p->doc, "disagreement").n > 0)
+        page_say(p, 0, "The rules want different things for its recipients, and the mildest is done for all: %s.",
+                 page_member(p, p->doc, "disagreement"));
     if (page_text(p->doc, "reason").n > 0)
         page_say(p, 0, "The rule gives as its reason: %s", page_member(p, p->doc, "reason"));
 }

@@ -151,6 +151,8 @@ static void put_origin(struct line *l, const struct outcome *o)
 {
     put_plain(l, "ip", ip_text(l->a, o->client));
     put_plain(l, "class", o->relayed ? STR("relayed") : str_of(name_of(client_class_names, (int)o->class)));
+    if (o->facts.daemon.n > 0)
+        put_plain(l, "daemon", escaped(l, o->facts.daemon));
 }
 
 static void put_all(struct line *l, const struct outcome *o)
@@ -166,6 +168,8 @@ static void put_all(struct line *l, const struct outcome *o)
     put_vital(l, "rule", WORD_QUOTED, safe(l, str_of(o->decision.rule)));
     if (!o->exempt && o->dmarc.code != AUTH_PASS)
         put_quoted(l, "reason", o->dmarc.reason);
+    if (o->disagreement.n > 0)
+        put(l, "conflict", WORD_QUOTED)->text = safe(l, o->disagreement);
     put_origin(l, o);
     put_number(l, "rcpts", (int64_t)o->recipients);
     put_number(l, "dns", o->dns_queries);
