@@ -2,7 +2,8 @@
  * policy.h - from facts to an action.
  *
  * A profile is a list of rules in the configuration's own syntax; the first whose conditions all hold decides, the last one must
- * match everything. Code knows no profile by name. Deciding is pure: same facts, same decision.
+ * match everything that comes in. Code knows no profile by name. Deciding is pure, but for tables that a rule asks: same facts,
+ * same decision. Any thread may decide.
  */
 #ifndef MAILSEAL_POLICY_H
 #define MAILSEAL_POLICY_H
@@ -60,7 +61,7 @@ struct policy_facts {
 struct policy_decision {
     enum action action;
     const char *rule;   /* its name, owned by the policy */
-    int code;           /* 550, 451, ...; 0 for accept and quarantine */
+    int code;           /* 550, 451, ...; 0 unless the action is tempfail or reject */
     const char *xcode;  /* "5.7.1"; owned by the policy */
     struct str text;    /* reply text, safe printable ASCII, at most LIMIT_REPLY bytes, in the arena */
     const char *reason; /* what the rule gives as its reason, or ""; owned by the policy */
@@ -72,17 +73,20 @@ struct policy_step {
     const char *rule, *reason, *owner; /* "" where the file says nothing */
     enum action action;
     bool matched, expired;
-    struct str condition; /* of a rule that did not match: its first condition that does not hold, as written ... */
-    struct str value;     /* ... and what the fact is */
+    struct str condition; /* of a rule that did not match: a condition that does not hold, as written; empty when it has expired;
+                             "action=tempfail" when there is no_tempfail */
+    struct str value;     /* ... and what the fact is, "<>" for an empty one, or that a table gives no answer */
 };
 
 struct policy;
-/* Reads a profile; everything is in the arena. NULL with "file:line: what is wrong". */
+/* Reads a profile, and the tables it names; everything is in the arena. NULL with "file:line: what is wrong"; a rule that can never
+ * match is wrong. */
 struct policy *policy_read(struct arena *a, const char *path, const char **error);
 const char *policy_name(const struct policy *p); /* "standard" for .../standard.policy */
 size_t policy_count(const struct policy *p);     /* rules */
+/* Outbound mail that no rule matches is accepted, by the rule "exempt". */
 void policy_decide(const struct policy *p, const struct policy_facts *f, struct arena *a, struct policy_decision *out);
-/* The same, rule by rule, the last one called for is the one that matches. */
+/* The same, rule by rule; the last one called for is the one that matches, if any does. */
 void policy_trace(const struct policy *p, const struct policy_facts *f, struct arena *a,
                   void (*fn)(void *ctx, const struct policy_step *step), void *ctx);
 bool policy_asks_recipient(const struct policy *p); /* a rule asks for "recipient-domain" */
@@ -90,8 +94,10 @@ bool policy_asks_outbound(const struct policy *p);  /* a rule may match outbound
 /* The names of the rules that have expired at `now`; returns how many. */
 size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, const char ***names);
 
-/* All facts as one line of text, "spf=pass ... from-domain=example.org", and back; false when the text is none. Facts that the text
- * does not have keep what `out` had; ones that we do not know are passed over: the text may be older or newer than we are. */
+/* All facts as one line of printable ASCII, "... from-domain=example.org sender-domain=<> spf=pass", and back:
+ * LIMIT_POLICY_FACTS bytes at most; false when the text is none, and then `out` is as it was. Facts that the text does not have keep what `out` had; ones
+ * that we do not know are passed over: the text may be older or newer than we are. `now` and all below it in the struct are no
+ * facts of a message, and not in the text. */
 struct str policy_facts_write(struct arena *a, const struct policy_facts *f);
 bool policy_facts_read(struct arena *a, struct str text, struct policy_facts *out) __attribute__((warn_unused_result));
 

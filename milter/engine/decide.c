@@ -2,12 +2,17 @@
  * decide.c - facts to decision: the policy, asked once for each domain among the recipients, and the options of the site that stand
  * behind it.
  *
- * A message is one answer for all its recipients (RFC 5321 4.1.1.4): where the policy wants different things for them, the mildest is
- * done, so that nobody loses mail by a rule for somebody else.
+ * A message is one answer for all its recipients: where the policy wants different things for them, the mildest is done, so that
+ * nobody loses mail by a rule for somebody else.
  */
 #include "mailseal/log.h"
 
 #include "engine_int.h"
+
+static const char *id_of(const struct msg *m)
+{
+    return m->queue_id.n > 0 ? str_cstr(m->arena, m->queue_id) : "NOQUEUE";
+}
 
 /* What was not answered might have spared the message, so it is neither refused for good nor thrown away. */
 static void spare(const struct msg *m, const struct policy_facts *f, struct policy_decision *d)
@@ -15,7 +20,7 @@ static void spare(const struct msg *m, const struct policy_facts *f, struct poli
     const char *who = d->list != NULL ? d->list : m->unanswered;
     if (who == NULL || (d->action != ACTION_REJECT && d->action != ACTION_DISCARD))
         return;
-    log_warning("no answer from %s: rule '%s' does not %s", who, d->rule, name_of(action_names, (int)d->action));
+    log_warning("%s: no answer from %s, so rule '%s' does not %s", id_of(m), who, d->rule, name_of(action_names, (int)d->action));
     if (f->no_tempfail) {
         d->action = ACTION_QUARANTINE;
         d->code = 0;
@@ -66,7 +71,7 @@ static void ask_for_all(struct msg *m)
     o->facts.recipient_domain = winner;
     if (disagree) {
         o->disagreement = buf_view(&b);
-        log_info("%.*s: recipients differ, %s is done: %.*s", STR_FMT(m->queue_id), name_of(action_names, (int)o->decision.action),
+        log_info("%s: recipients differ, %s is done: %.*s", id_of(m), name_of(action_names, (int)o->decision.action),
                  STR_FMT(o->disagreement));
     }
 }

@@ -38,20 +38,20 @@ static const char *parse_words(struct arena *a, struct str values, struct condit
     return NULL;
 }
 
-static const char *find_table(struct arena *a, struct tables *tables, struct str spec, const struct table **out)
+static const char *find_table(struct arena *a, struct tables *tables, struct str value, const struct table **out)
 {
-    const char *error = NULL;
+    const char *error = NULL, *spec = table_spec_below(a, tables->dir, value);
     struct table *t;
 
     for (size_t i = 0; i < tables->n; i++) {
-        if (str_eq(spec, str_of(table_spec(tables->v[i])))) {
+        if (strcmp(spec, table_spec(tables->v[i])) == 0) {
             *out = tables->v[i];
             return NULL;
         }
     }
     if (tables->n == POLICY_TABLES_MAX)
         return str_cstr(a, str_printf(a, "more than %d tables", POLICY_TABLES_MAX));
-    t = table_read(a, str_cstr(a, spec), TABLE_DOMAINS, &error);
+    t = table_read(a, spec, TABLE_DOMAINS, &error);
     if (t == NULL)
         return error;
     *out = tables->v[tables->n++] = t;

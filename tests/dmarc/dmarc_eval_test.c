@@ -417,6 +417,32 @@ static void the_result_names_what_applied(void **state)
     arena_free(a);
 }
 
+static void domains_beside_the_result(void **state)
+{
+    static const struct dmarc_record record;
+    static const struct {
+        const char *author, *org, *domain; /* org NULL: no record was found */
+        bool strict, want;
+    } rows[] = {
+        { MAIL, EX, MAIL, false, true },        { MAIL, EX, MAIL, true, true },         { MAIL, EX, EX, false, true },
+        { MAIL, EX, EX, true, false },          { MAIL, EX, "web." EX, false, true },   { MAIL, EX, "x" EX, false, false },
+        { MAIL, MAIL, EX, false, false },       { MAIL, "", EX, false, true }, /* a record, but its walk did not end */
+        { MAIL, NULL, EX, false, true },        { EX, NULL, MAIL, false, true },        { MAIL, NULL, "web." EX, false, false },
+        { "a.com", NULL, "com", false, false }, { "com", NULL, "a.com", false, false }, { "com", NULL, "com", false, true },
+        { "", NULL, "", false, false },         { EX, NULL, "", false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct dmarc_result r = { .from_domain = str_of(rows[i].author),
+                                  .org_domain = str_of(rows[i].org != NULL ? rows[i].org : rows[i].author),
+                                  .record = rows[i].org != NULL ? &record : NULL };
+
+        if (dmarc_is_aligned(&r, str_of(rows[i].domain), rows[i].strict) != rows[i].want)
+            fail_msg("row %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +452,7 @@ int main(void)
         cmocka_unit_test(walks_share_their_answers),
         cmocka_unit_test(walks_are_bounded),
         cmocka_unit_test(the_result_names_what_applied),
+        cmocka_unit_test(domains_beside_the_result),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

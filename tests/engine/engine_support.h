@@ -95,6 +95,16 @@ static inline const struct outcome *test_message(struct conn *c, const char *fro
     msg_body(*m, "hello\r\n", 7);
     return msg_eom(*m);
 }
+
+/* Frees what is not NULL. */
+static inline void test_done(struct msg *m, struct conn *c, struct env *e)
+{
+    msg_free(m);
+    if (c != NULL)
+        conn_free(c);
+    if (e != NULL)
+        env_free(e);
+}
 #define FIELDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 #endif

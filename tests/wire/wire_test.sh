@@ -61,6 +61,14 @@ C
     { cat "$dir/base" && echo 'nonsense = 1'; } >"$dir/broken.conf"
     { cat "$dir/base" && echo "policy = \"$dir/percent.policy\""; } >"$dir/percent.conf"
     echo 'rule "default" { action = reject reply = "550 5.7.1 100% of %{from-domain} refused" }' >"$dir/percent.policy"
+    { grep -v '^quarantine' "$dir/base" && echo 'quarantine = label' && echo "policy = \"$dir/local.policy\""; } >"$dir/local.conf"
+    cat >"$dir/local.policy" <<P
+rule "no shell" { when = {"direction=outbound", "daemon=web"} action = discard }
+rule "throw away" { when = {"from-domain=example.test"} action = discard }
+rule "doubtful" { when = {"dmarc=fail"} action = quarantine }
+rule "at the gate" { when = {"daemon=gate"} action = reject reply = "550 5.7.1 not here: %{queue-id}" }
+rule "all" { action = label }
+P
     sed 's/mx\.example/renamed.example/' "$dir/base" >"$dir/renamed.conf"
     { grep -v dns-snapshot "$dir/base" && echo "nameservers = {\"127.0.0.1:$1\"}"; } >"$dir/silent.conf"
 }
