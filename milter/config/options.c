@@ -224,7 +224,7 @@ const struct conf_option conf_options[] = {
     { "exempt-clients", OPTION_LOOKUP, "", AT(specs.exempt_clients), CHECK(check_lookup),
       "A table of clients whose mail passes whatever the checks say: addresses, networks, names of hosts; empty: none." },
     { "exempt-dkim-domains", OPTION_LOOKUP, "", AT(specs.exempt_dkim_domains), CHECK(check_lookup),
-      "A table of author domains whose mail passes whatever else the checks say when DKIM shows that it is theirs; empty: none." },
+      "A table of signers: mail with a valid DKIM signature of such a domain passes whatever else the checks say; empty: none." },
     { "treat-as-reject", OPTION_LOOKUP, "", AT(specs.treat_as_reject), CHECK(check_lookup),
       "A table of author domains to treat as if they asked with p=reject; empty: none." },
     { "never-reject", OPTION_LOOKUP, "", AT(specs.never_reject), CHECK(check_lookup),

@@ -423,7 +423,7 @@ static void domains_beside_the_result(void **state)
     static const struct {
         const char *author, *org, *domain; /* org NULL: no record was found */
         bool strict, want;
-    } rows[] = {
+    } beside[] = {
         { MAIL, EX, MAIL, false, true },        { MAIL, EX, MAIL, true, true },         { MAIL, EX, EX, false, true },
         { MAIL, EX, EX, true, false },          { MAIL, EX, "web." EX, false, true },   { MAIL, EX, "x" EX, false, false },
         { MAIL, MAIL, EX, false, false },       { MAIL, "", EX, false, true }, /* a record, but its walk did not end */
@@ -433,12 +433,12 @@ static void domains_beside_the_result(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ROWS(rows); i++) {
-        struct dmarc_result r = { .from_domain = str_of(rows[i].author),
-                                  .org_domain = str_of(rows[i].org != NULL ? rows[i].org : rows[i].author),
-                                  .record = rows[i].org != NULL ? &record : NULL };
+    for (size_t i = 0; i < ROWS(beside); i++) {
+        struct dmarc_result r = { .from_domain = str_of(beside[i].author),
+                                  .org_domain = str_of(beside[i].org != NULL ? beside[i].org : beside[i].author),
+                                  .record = beside[i].org != NULL ? &record : NULL };
 
-        if (dmarc_is_aligned(&r, str_of(rows[i].domain), rows[i].strict) != rows[i].want)
+        if (dmarc_is_aligned(&r, str_of(beside[i].domain), beside[i].strict) != beside[i].want)
             fail_msg("row %zu", i);
     }
 }

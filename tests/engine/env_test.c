@@ -14,7 +14,7 @@ static void a_reload_leaves_running_messages_alone(void **state)
     msg_header(running, STR("From"), STR(" a@shop.example"));
     env_set_conf(e, test_conf(a, "quarantine = \"label\""));
     const struct outcome *o = test_message(c, "<a@shop.example>", false, FIELDS("From: a@shop.example"), &later);
-    assert_int_equal(o->decision.action, ACTION_ACCEPT);
+    assert_int_equal(o->decision.action, ACTION_LABEL);
     msg_eoh(running);
     assert_int_equal(msg_eom(running)->decision.action, ACTION_QUARANTINE);
     assert_true(msg_conf(running)->quarantine_hold);

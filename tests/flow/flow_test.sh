@@ -11,8 +11,8 @@ work=$(mktemp -d) || exit 1
 out=$work/out
 trap 'rm -rf "$work"' EXIT
 
-# Keys must not be readable by others, which a checkout cannot keep.
-cp "$flow"/*.conf "$work" && cp -R "$flow/keys" "$work" && chmod -R u=rwX,go= "$work" || exit 1
+# Keys must not be readable by others, which a checkout cannot keep. Profiles and lists stand beside the configuration.
+cp "$flow"/*.conf "$flow"/*.policy "$flow"/*.list "$work" && cp -R "$flow/keys" "$work" && chmod -R u=rwX,go= "$work" || exit 1
 
 # NAME.SUFFIX when it is there, else the shared one.
 pick() {
