@@ -104,6 +104,10 @@ struct conf {
     int64_t max_messages;       /* messages worked on at once; above: 451 */
     int64_t workers;            /* threads of the pool */
 
+    int64_t defer_times, defer_minutes; /* budget of a network and domain that is deferred for want of answers */
+    int64_t resolver_down_share;        /* per cent of DNS questions that fail */
+    bool resolver_down_tempfail;        /* resolver-down = "release" | "tempfail" */
+
     const char *key_directory;              /* key-directory; "" : none */
     const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH" or "/PATH"; "" : none */
     bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */

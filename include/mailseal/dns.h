@@ -98,6 +98,12 @@ struct dns *dns_meter_new(struct dns *inner, unsigned max, int64_t deadline);
 struct dns *dns_meter_ref(struct dns *d);
 void dns_meter_unref(void *d);
 unsigned dns_meter_count(const struct dns *d);
+/* What became of its questions so far: how many were waited for to their end, and how many of these were answered DNS_TEMPFAIL.
+ * Neither counts what the meter refused, and what was dropped or cancelled. */
+struct dns_tally {
+    unsigned ended, failed;
+};
+struct dns_tally dns_meter_tally(const struct dns *d);
 /* True when an answer is no answer but a limit of its message: nothing was asked. */
 bool dns_meter_refused(const struct dns_answer *a);
 /* From now on every new question of the meter fails at once, and waits end soon: its message is gone. */

@@ -20,8 +20,9 @@
 /* ---- the process ---- */
 struct env;
 
-/* Takes over one reference of conf. dns NULL makes the one the configuration asks for (snapshot, or stub with cache); a given one
- * is owned. workers: threads for SPF; 0 is sequential. NULL with a reason in error (a literal or in conf's arena). */
+/* Takes over one reference of conf, and names rules that have expired in the log, like env_set_conf(). dns NULL makes the one the
+ * configuration asks for (snapshot, or stub with cache); a given one is owned. workers: threads for SPF; 0 is sequential. NULL with
+ * a reason in error (a literal or in conf's arena). */
 struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const char **error);
 /* No conn may be left. */
 void env_free(struct env *e);
@@ -61,6 +62,7 @@ struct outcome {
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
     struct str disagreement;         /* of recipients, what the policy wants for each domain, when they differ; or empty */
     const char *policy_name;
+    const char *deferral;    /* what the lack of DNS answers did to the decision, "deferred 3 of 12" and the like, or NULL */
     bool held;               /* quarantine = hold and action is quarantine */
     const char *label;       /* what X-Mailseal-Label says the policy asked for, "quarantine" or "label"; NULL: no such field */
     size_t n_signatures;     /* put on the message */

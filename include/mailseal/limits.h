@@ -96,6 +96,14 @@
 #define LIMIT_IDLE_S       300 /* seconds between two packets of the mail server */
 #define LIMIT_DRAIN_S      25  /* seconds a stopping daemon waits for messages in flight */
 
+/* When the DNS does not answer. */
+#define LIMIT_DEFERRALS       65536 /* pairs of client network and domain remembered, 2.5 MiB; beyond it the oldest goes */
+#define LIMIT_DEFERRAL_ROUND  60    /* seconds within which several deferrals of a pair count as one */
+#define LIMIT_DEFERRAL_QUIET  7200  /* seconds after which a pair with answers starts anew; longer than the pauses senders make */
+#define LIMIT_DEFERRAL_FORGET 86400 /* seconds after which any pair does */
+#define LIMIT_BRAKE_QUESTIONS 20    /* DNS questions in a minute, below which nothing can be said about the resolver */
+#define LIMIT_BRAKE_MESSAGE   8     /* of one message, so that a single sender's broken zone does not look like our resolver */
+
 /* Files. */
 #define LIMIT_CONFIG_FILE   (4 * 1024 * 1024)
 #define LIMIT_SNAPSHOT_FILE (64 * 1024 * 1024)

@@ -91,8 +91,8 @@ void policy_trace(const struct policy *p, const struct policy_facts *f, struct a
                   void (*fn)(void *ctx, const struct policy_step *step), void *ctx);
 bool policy_asks_recipient(const struct policy *p); /* a rule asks for "recipient-domain" */
 bool policy_asks_outbound(const struct policy *p);  /* a rule may match outbound mail */
-/* The names of the rules that have expired at `now`; returns how many. */
-size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, const char ***names);
+/* The rules that have expired at `now`, with their names, reasons and owners; returns how many. */
+size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, struct policy_step **rules);
 
 /* All facts as one line of printable ASCII, "... from-domain=example.org sender-domain=<> spf=pass", and back:
  * LIMIT_POLICY_FACTS bytes at most; false when the text is none, and then `out` is as it was. Facts that the text does not have keep what `out` had; ones

@@ -168,6 +168,7 @@ static const struct name_code check_words[] = {
     { "always", SELF_CHECK_ALWAYS }, { "rsa", SELF_CHECK_RSA }, { "never", SELF_CHECK_NEVER }, { NULL, 0 }
 };
 static const struct name_code temperror_words[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
+static const struct name_code down_words[] = { { "release", false }, { "tempfail", true }, { NULL, 0 } };
 
 /* ---- the tables ---- */
 
@@ -213,6 +214,14 @@ const struct conf_option conf_options[] = {
       "What quarantine means: hold the message in the mail server, or deliver it with an X-Mailseal-Label field." },
     { "dmarc-temperror", OPTION_BOOL, "accept", AT(temperror_tempfail), WORDS(temperror_words),
       "What to do when DMARC cannot be decided for now: accept the message, or ask the sender to try again." },
+    { "defer-times", OPTION_INT, "12", AT(defer_times), RANGE(1, 1000),
+      "How often mail from one network with one From domain is asked to try again because the DNS did not answer." },
+    { "defer-minutes", OPTION_INT, "240", AT(defer_minutes), RANGE(1, 7200),
+      "Minutes for which such mail is asked to try again, from the first time on." },
+    { "resolver-down-share", OPTION_INT, "50", AT(resolver_down_share), RANGE(1, 100),
+      "The resolver counts as down while more than this per cent of all DNS questions fail; 100: never." },
+    { "resolver-down", OPTION_BOOL, "release", AT(resolver_down_tempfail), WORDS(down_words),
+      "What to do while the resolver is down: release mail, labelled, or ask all senders to try again." },
     { "internal-networks", OPTION_NETWORKS, "127.0.0.0/8 ::1", AT(internal), UP_TO(CONF_LIST_MAX),
       "Clients whose mail is ours: it is signed and not judged, like that of authenticated users." },
     { "trusted-forwarders", OPTION_NETWORKS, "", AT(forwarders), UP_TO(CONF_LIST_MAX),

@@ -16,7 +16,7 @@ struct meter {
     struct dns *inner;
     unsigned max;
     int64_t deadline;
-    atomic_uint refs, count;
+    atomic_uint refs, count, ended, failed;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a question of the meter has its answer, or it is cancelled */
     bool cancelled;
@@ -114,6 +114,10 @@ static void meter_wait(struct dns_query *q, struct arena *a, struct dns_answer *
         dns_drop(m->inner);
         dns_fail(out, cancelled ? "cancelled" : "time-out");
     }
+    if (!cancelled) {
+        atomic_fetch_add(&t->ended, 1);
+        atomic_fetch_add(&t->failed, out->status == DNS_TEMPFAIL);
+    }
     metered_unref(m);
 }
 
@@ -162,6 +166,13 @@ void dns_meter_unref(void *d)
 unsigned dns_meter_count(const struct dns *d)
 {
     return atomic_load(&meter_of(d)->count);
+}
+
+struct dns_tally dns_meter_tally(const struct dns *d)
+{
+    /* In this order: a question that ends meanwhile is no failure without having ended. */
+    unsigned failed = atomic_load(&meter_of(d)->failed);
+    return (struct dns_tally){ .ended = atomic_load(&meter_of(d)->ended), .failed = failed };
 }
 
 void dns_meter_cancel(struct dns *d)

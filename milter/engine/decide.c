@@ -38,6 +38,7 @@ static void ask_policy(struct msg *m, struct str domain, struct policy_decision 
     struct policy_facts *f = &m->outcome.facts;
     f->recipient_domain = domain;
     policy_decide(m->conf->policy, f, m->arena, out);
+    outage_soften(m, f, out);
     spare(m, f, out);
 }
 
@@ -86,13 +87,21 @@ static void apply_options(struct msg *m)
     }
 }
 
-static void judge(struct msg *m)
+static void ask(struct msg *m)
 {
-    facts_of(m);
     if (m->n_rcpt_domains > 0)
         ask_for_all(m);
     else
         ask_policy(m, STR_NONE, &m->outcome.decision);
+}
+
+static void judge(struct msg *m)
+{
+    facts_of(m);
+    outage_begin(m);
+    ask(m);
+    if (outage_ends_deferral(m))
+        ask(m);
     apply_options(m);
 }
 

@@ -79,10 +79,19 @@ struct msg {
     struct dns *own_dns;            /* our own public keys, for ... */
     struct dkim_verify *own_verify; /* ... signatures the message says are ours; NULL: there are none */
 
+    bool resolver_down; /* the brake was on when the message was complete */
+    bool released;      /* ... so it passes although answers are missing */
+
     struct outcome outcome;
 };
 
+struct deferral;
+struct brake;
 struct pool *env_pool(struct env *e);
+struct deferral *env_deferral(struct env *e);
+struct brake *env_brake(struct env *e);
+/* Names the expired rules in the log with the first message of a day (UTC). */
+void env_note_day(struct env *e, const struct conf *conf, int64_t now);
 
 /* client.c: who is connecting, and what follows: a literal why the message is not judged, or NULL. */
 enum client_class client_class(const struct conf *conf, struct ip ip, bool local);
@@ -112,6 +121,49 @@ void facts_of(struct msg *m);
 
 /* decide.c: facts to decision. */
 void outcome_decide(struct msg *m);
+
+/* outage.c: answers that did not come. Count the questions of a message before it is decided. */
+void outage_count(struct msg *m);
+/* With the facts, before the policy is asked; then for each of its decisions, with the facts it was made of. */
+void outage_begin(struct msg *m);
+void outage_soften(struct msg *m, const struct policy_facts *f, struct policy_decision *d);
+/* With the decision. True: it defers the message for want of an answer, and the budget of its sender is used up: the policy is to
+ * be asked again, without deferral. */
+bool outage_ends_deferral(struct msg *m);
+
+/* deferral.c: a pair is the client's network (an IPv4 /24, an IPv6 /64) and a domain, in any case. A pair has a budget of so many
+ * times and so many minutes since the first; deferrals within LIMIT_DEFERRAL_ROUND seconds count once. The budget is new after
+ * LIMIT_DEFERRAL_FORGET seconds without a deferral; when it was not used up, after LIMIT_DEFERRAL_QUIET seconds, if mail of the
+ * pair got its answers meanwhile. Beyond LIMIT_DEFERRALS pairs the one deferred longest ago is forgotten (among eight). Any
+ * thread. */
+struct deferral_limits {
+    int64_t times, minutes;
+};
+struct deferral_count {
+    unsigned count;  /* times the pair was deferred, this one included */
+    int64_t minutes; /* since the first of them */
+    bool news;       /* the budget is used up, and this is the first message to meet that */
+};
+struct deferral *deferral_new(void);
+void deferral_free(struct deferral *d);
+unsigned deferral_network_bits(struct ip client);
+/* now: seconds since 1970. */
+bool deferral_allows(struct deferral *d, struct ip client, struct str domain, const struct deferral_limits *l, int64_t now,
+                     struct deferral_count *out);
+void deferral_answered(struct deferral *d, struct ip client, struct str domain);
+
+/* brake.c: on while more than share per cent of at least LIMIT_BRAKE_QUESTIONS questions of the last minute failed. Adds those of a
+ * message, of which at most LIMIT_BRAKE_MESSAGE count. News come at most once a minute, and once when it ends. Any thread. */
+enum brake_news { BRAKE_NO_NEWS, BRAKE_IS_ON, BRAKE_ENDED };
+struct brake_state {
+    bool on;
+    enum brake_news news;
+    struct dns_tally tally; /* of the last minute, this message included */
+};
+struct brake *brake_new(void);
+void brake_free(struct brake *b);
+/* now: monotonic seconds. */
+struct brake_state brake_count(struct brake *b, struct dns_tally t, int64_t share, int64_t now);
 
 /* seal.c: an ARC set for mail that was judged. start at end of header; add after all other edits. */
 void seal_start(struct msg *m);

@@ -233,6 +233,7 @@ struct json *outcome_json(struct arena *a, const struct outcome *o, const struct
     js_add_text(j, "action", str_of(name_of(action_names, (int)o->decision.action)));
     js_add_bool(j, "held", o->held);
     js_add_text(j, "label", str_of(o->label));
+    js_add_text(j, "deferral", str_of(o->deferral));
     js_add_text(j, "disagreement", o->disagreement);
     js_add_text(j, "reply", reply_text(a, &o->decision));
     js_add_text(j, "rule", str_of(o->decision.rule));

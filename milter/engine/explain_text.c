@@ -53,6 +53,8 @@ static void say_headline(struct page *p)
         page_say(p, 0,
                  "The rule says quarantine. By the option quarantine = \"label\" the message is delivered, and its header"
                  " tells the filters behind (X-Mailseal-Label).");
+    if (page_text(p->doc, "deferral").n > 0)
+        page_say(p, 0, "The DNS did not give all answers: %s.", page_member(p, p->doc, "deferral"));
     if (page_text(p->doc, "disagreement").n > 0)
         page_say(p, 0, "The rules want different things for its recipients, and the mildest is done for all: %s.",
                  page_member(p, p->doc, "disagreement"));

@@ -21,6 +21,7 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
     m->helo = str_dup(a, (struct str){ c->helo, c->helo_n });
     m->now = clock_wall();
     m->started = clock_ms();
+    env_note_day(m->env, m->conf, m->now);
     /* A path that does not parse has all its text in local: SPF has no domain to check and says so. */
     struct str path = str_dup(a, str_first(info->mail_from, LIMIT_ADDRESS));
     if (!path_parse(a, path, &m->local, &m->domain))
@@ -133,6 +134,7 @@ const struct outcome *msg_eom(struct msg *m)
     dkim_body_finish(m->body);
     checks_join(m);
     describe(m);
+    outage_count(m);
     outcome_decide(m);
     if (!edits_make(m))
         fail_for_now(&m->outcome);

@@ -168,6 +168,8 @@ static void put_all(struct line *l, const struct outcome *o)
     put_vital(l, "rule", WORD_QUOTED, safe(l, str_of(o->decision.rule)));
     if (!o->exempt && o->dmarc.code != AUTH_PASS)
         put_quoted(l, "reason", o->dmarc.reason);
+    if (o->deferral != NULL)
+        put_quoted(l, "deferral", o->deferral);
     if (o->disagreement.n > 0)
         put(l, "conflict", WORD_QUOTED)->text = safe(l, o->disagreement);
     put_origin(l, o);

@@ -149,14 +149,15 @@ bool policy_asks_outbound(const struct policy *p)
     return false;
 }
 
-size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, const char ***names)
+size_t policy_expired(const struct policy *p, struct arena *a, int64_t now, struct policy_step **rules)
 {
+    const struct policy_facts facts = { .now = now };
     size_t n = 0;
 
-    *names = ARENA_ARRAY(a, const char *, p->n_rules);
+    *rules = ARENA_ARRAY(a, struct policy_step, p->n_rules);
     for (size_t i = 0; i < p->n_rules; i++) {
         if (has_expired(&p->rules[i], now))
-            (*names)[n++] = p->rules[i].name;
+            (void)try_rule(&p->rules[i], &facts, NULL, &(*rules)[n++]);
     }
     return n;
 }

@@ -29,6 +29,7 @@ static struct conf *parse_or_fail(struct arena *a, struct str text)
 #define EVERYTHING                                                                                                                 \
     "socket = \"inet:8891@localhost\" socket-mode = 0666 user = u group = g authserv-id = \"mx.example\"\n"                        \
     "trusted-authserv-ids = { \"a.example\", b } policy = \"x/mine.policy\" quarantine = label dmarc-temperror = tempfail\n"       \
+    "defer-times = 3 defer-minutes = 7 resolver-down-share = 30 resolver-down = tempfail\n"                                        \
     "internal-networks = { \"2001:db8::/32\" } trusted-forwarders = { \"192.0.2.1\" } nameservers = { \"[::1]:53\" }\n"            \
     "trusted-relays = { \"192.0.2.2\" } relay-received = no\n"                                                                     \
     "trusted-sealers = { \"lists.example\" } seal-domain = seal.example seal-selector = s seal-key-file = \"/k/seal\"\n"           \

@@ -84,6 +84,7 @@ static void a_cancelled_meter_ends_waits_and_refuses(void **state)
     assert_true(clock_ms() < start + 3000);
     dns_ask(d, STR("b.example"), DNS_TXT, clock_ms() + 1000, a, &answer);
     ROW_STR("new", str_of(answer.reason), STR("cancelled"));
+    assert_int_equal(dns_meter_tally(d).ended, 0);
     assert_int_equal(atomic_load(&desk->asked), 1);
     arena_free(a);
     dns_free(d);
@@ -110,6 +111,40 @@ static void a_task_may_outlive_its_message(void **state)
     dns_free(&desk->dns);
 }
 
+/* What the meter itself refuses or calls off says nothing about the resolver. */
+static void failures_are_those_of_the_dns(void **state)
+{
+    static const struct dns_answer none = { .status = DNS_NXDOMAIN }, failed = { .status = DNS_TEMPFAIL, .reason = "SERVFAIL" };
+    const struct {
+        const char *name;
+        const struct dns_answer *answer; /* NULL: dropped */
+        struct dns_tally want;
+    } rows[] = { { "answered", &ok_60, { 1, 0 } },
+                 { "no such name", &none, { 2, 0 } },
+                 { "failed", &failed, { 3, 1 } },
+                 { "dropped", NULL, { 3, 1 } },
+                 { "refused", &ok_60, { 3, 1 } } };
+    struct desk *desk = desk_new();
+    struct dns *d = dns_meter_new(&desk->dns, 4, INT64_MAX);
+    struct arena *a = arena_new();
+    struct dns_answer answer;
+    (void)state;
+    desk->eager = true;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        desk->now_answer = rows[i].answer != NULL ? rows[i].answer : &failed;
+        struct dns_query *q = dns_start(d, STR("a.example"), DNS_TXT, clock_ms() + 1000);
+        if (rows[i].answer != NULL)
+            dns_wait(q, a, &answer);
+        else
+            dns_drop(q);
+        ROW_INT(rows[i].name, dns_meter_tally(d).ended, rows[i].want.ended);
+        ROW_INT(rows[i].name, dns_meter_tally(d).failed, rows[i].want.failed);
+    }
+    arena_free(a);
+    dns_free(d);
+    dns_free(&desk->dns);
+}
+
 static void a_maker_without_notices_is_waited_for(void **state)
 {
     struct desk *desk = desk_new();
@@ -131,8 +166,11 @@ static void a_maker_without_notices_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(questions_beyond_the_maximum_are_refused), cmocka_unit_test(deadlines_are_cut_to_the_message_s),
-        cmocka_unit_test(a_cancelled_meter_ends_waits_and_refuses), cmocka_unit_test(a_task_may_outlive_its_message),
+        cmocka_unit_test(questions_beyond_the_maximum_are_refused),
+        cmocka_unit_test(deadlines_are_cut_to_the_message_s),
+        cmocka_unit_test(a_cancelled_meter_ends_waits_and_refuses),
+        cmocka_unit_test(a_task_may_outlive_its_message),
+        cmocka_unit_test(failures_are_those_of_the_dns),
         cmocka_unit_test(a_maker_without_notices_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

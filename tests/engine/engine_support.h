@@ -7,7 +7,7 @@
 #include "mailseal/engine.h"
 #include "mailseal/json.h"
 #include "mailseal/limits.h"
-#include "tests/support/support.h"
+#include "tests/support/files.h"
 
 #define ZONE                                                                                                                       \
     "{\"good.example\":{\"TXT\":[\"v=spf1 ip4:192.0.2.0/24 -all\"]},\"_dmarc.good.example\":{\"TXT\":[\"v=DMARC1; p=reject\"]},"   \
@@ -60,13 +60,24 @@ static inline struct env *test_env(struct arena *a, const char *conf, unsigned w
     return test_env_of(a, test_conf(a, conf), workers);
 }
 
+/* The same with a policy from its text, "site". */
+static inline struct conf *test_conf_with(struct arena *a, const char *policy, const char *text)
+{
+    char *error = NULL;
+    const char *dir = make_directory(a);
+    write_file(a, dir, "site.policy", str_of(policy), 0600);
+    struct str all = str_printf(a, "authserv-id = \"mx.test\"\npolicy = \"./site.policy\"\n%s", text);
+    struct conf *c = conf_read(write_file(a, dir, "conf", all, 0600), 0, &error);
+    remove_directory(a, dir);
+    if (c == NULL)
+        fail_msg("%s", error);
+    return c;
+}
+
 /* With a profile from its text. */
 static inline struct env *test_policy_env(struct arena *a, const char *conf, const char *policy)
 {
-    const char *path = test_file(a, policy);
-    struct conf *c = test_conf_of(a, conf, path);
-    unlink(path);
-    return test_env_of(a, c, 0);
+    return test_env_of(a, test_conf_with(a, policy, conf), 0);
 }
 
 static inline struct conn *test_conn(struct env *e, const char *client)

@@ -48,6 +48,7 @@ static void sentences(void **state)
         { "would", "{\"action\":\"reject\",\"rule\":\"r\",\"profile\":\"p\"}",
           "This message would be refused, by rule \"r\" of profile \"p\"." },
         { "was", "{\"queue_id\":\"A\",\"action\":\"reject\",\"rule\":\"r\",\"profile\":\"p\"}", "This message was refused, by" },
+        { "deferral", "{\"deferral\":\"deferred 3 of 12\"}", "did not give all answers: deferred 3 of 12." },
         { "differ", "{\"disagreement\":\"x for y\"}", "and the mildest is done for all: x for y." },
         { "label", "{\"action\":\"label\",\"rules\":[{\"matched\":true,\"action\":\"quarantine\"}]}", "The rule says quarantine." },
         { "deferred", "{\"action\":\"tempfail\"}", "tries again later" },

@@ -231,13 +231,14 @@ static void expired_rules_are_named(void **state)
 {
     struct arena *a = arena_new();
     const struct policy *p = profile_of(a, larger);
-    const char **names;
+    struct policy_step *rules;
 
     (void)state;
-    assert_int_equal(policy_expired(p, a, 10 * DAY - 1, &names), 0);
-    assert_int_equal(policy_expired(p, a, 0, &names), 0);
-    assert_int_equal(policy_expired(p, a, 10 * DAY, &names), 1);
-    assert_string_equal(names[0], "until 1970-01-10");
+    assert_int_equal(policy_expired(p, a, 10 * DAY - 1, &rules), 0);
+    assert_int_equal(policy_expired(p, a, 0, &rules), 0);
+    assert_int_equal(policy_expired(p, a, 10 * DAY, &rules), 1);
+    assert_string_equal(rules[0].rule, "until 1970-01-10");
+    assert_true(rules[0].expired);
     arena_free(a);
 }
 

@@ -3,28 +3,7 @@
 
 #include "mailseal/limits.h"
 #include "mailseal/log.h"
-#include "tests/support/support.h"
-
-static int saved, ends[2];
-
-static void capture(void)
-{
-    assert_int_equal(pipe(ends), 0);
-    saved = dup(STDERR_FILENO);
-    dup2(ends[1], STDERR_FILENO);
-    close(ends[1]);
-}
-
-static const char *captured(void)
-{
-    static char text[65536];
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    ssize_t n = read(ends[0], text, sizeof(text) - 1);
-    close(ends[0]);
-    text[n > 0 ? n : 0] = '\0';
-    return text;
-}
+#include "tests/support/capture.h"
 
 static void lines_and_levels(void **state)
 {

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 
 #define SESSIONS 8
 #define LINES    2000
+#define CROWD    2000
 #define WORDS    16
 #define SLACK_KB 8192 /* memory may grow by this much and still be flat: stacks, arenas of the allocator, shadows of a sanitizer */
 
@@ -31,6 +33,8 @@ struct mta {
     FILE *out;
     size_t log_seen; /* bytes of the log that `log` has passed */
     long fds, memory;
+    struct wire crowd[CROWD];
+    size_t n_crowd;
     char *line[LINES];
     size_t n_lines;
 };
@@ -271,6 +275,61 @@ static void do_quit(struct mta *m, char *rest)
     wire_close(m->w);
 }
 
+/* ---- many mail servers ---- */
+
+/* What one more connection is told, for the caller to free; with an address up to MAIL, with "-" nothing is asked. */
+static char *join_crowd(struct mta *m, char *mail)
+{
+    struct wire *w = &m->crowd[m->n_crowd++], *before = m->w;
+    char *text = NULL, host[] = "mail.example.test", family[] = "4", *hello[] = { host, family };
+    size_t size;
+    *w = (struct wire){ .fd = -1, .out = open_memstream(&text, &size) };
+    m->w = w;
+    FILE *out = m->out;
+    m->out = w->out;
+    do_open(m, NULL);
+    if (w->fd >= 0 && (mail == NULL || *mail != '-')) {
+        wire_negotiate(w, 0, 0, 0);
+        if (mail != NULL) {
+            char packet[1024], copy[512];
+            size_t at = join(packet, 0, hello, 2) - 1; /* the family is no string */
+            memcpy(packet + at,
+                   "\x10\xe1"
+                   "203.0.113.9",
+                   14);
+            wire_send(w, 'C', packet, at + 14);
+            snprintf(copy, sizeof(copy), "%s", mail);
+            do_mail(m, copy);
+        }
+    }
+    fclose(w->out);
+    m->out = out;
+    m->w = before;
+    return text;
+}
+
+/* crowd N [ADDRESS]: N connections, which stay; with an address each has a message under way, with "-" they do not even negotiate.
+ * Equal answers are shown once, counted. crowd 0: all go. */
+static void do_crowd(struct mta *m, char *rest)
+{
+    char *word[WORDS], *said = NULL;
+    size_t words = split(rest, word), n = words > 0 ? strtoul(word[0], NULL, 10) : 0, same = 0;
+    if (m->n_crowd + n > CROWD)
+        die("too many", "crowd");
+    for (size_t i = 0; i < n || said != NULL; i++) {
+        char *text = i < n ? join_crowd(m, words > 1 ? word[1] : NULL) : NULL;
+        if (said != NULL && (text == NULL || strcmp(text, said) != 0)) {
+            fprintf(m->out, "%s< %zu times\n", said, same);
+            same = 0;
+        }
+        free(said);
+        said = text;
+        same++;
+    }
+    for (; n == 0 && m->n_crowd > 0; m->n_crowd--)
+        wire_close(&m->crowd[m->n_crowd - 1]);
+}
+
 /* ---- a message from a file, as a mail server hands it over ---- */
 
 /* One field with its folds (LF, as mail servers have it); the start of the next one. */
@@ -506,7 +565,7 @@ static const struct {
     { "reply", do_reply },     { "signal", do_signal },
     { "config", do_config },   { "log", do_log },
     { "nolog", do_nolog },     { "fds", do_fds },
-    { "memory", do_memory },
+    { "memory", do_memory },   { "crowd", do_crowd },
 };
 
 static void run_line(struct mta *m, const char *line)
@@ -598,9 +657,19 @@ static int be_silent(void)
     return pause();
 }
 
+static void allow_many_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct mta m;
+    allow_many_files();
     if (argc == 2 && strcmp(argv[1], "silent") == 0)
         return be_silent();
     if (argc != 3)

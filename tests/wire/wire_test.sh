@@ -11,7 +11,7 @@ mailseal=${MAILSEAL:-./mailseal}
 mta=${MTA:-./tests/wire/mta}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mailseal-wire.XXXXXX") || exit 99
 chmod 755 "$dir"
-daemon= silent= count=0 failed=0
+daemon= silent= under= count=0 failed=0
 MAILSEAL_POLICYDIR=${MAILSEAL_POLICYDIR:-${srcdir:-.}/policies}
 ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1
 export MAILSEAL_POLICYDIR ASAN_OPTIONS
@@ -71,6 +71,9 @@ rule "all" { action = label }
 P
     sed 's/mx\.example/renamed.example/' "$dir/base" >"$dir/renamed.conf"
     { grep -v dns-snapshot "$dir/base" && echo "nameservers = {\"127.0.0.1:$1\"}"; } >"$dir/silent.conf"
+    # Port 1 of the loopback address: nobody is there, and the system says so.
+    { grep -v dns-snapshot "$dir/base" && echo 'nameservers = {"127.0.0.1:1"} dmarc-temperror = tempfail'; } >"$dir/dead.conf"
+    { cat "$dir/dead.conf" && echo 'resolver-down = tempfail'; } >"$dir/deadlater.conf"
 }
 
 # wait_for COMMAND...: until it succeeds, or the daemon has ended, or 10 s have passed.
@@ -85,11 +88,11 @@ wait_for() {
 
 is_listening() { grep -q 'listens on' "$dir/log"; }
 
-# start CONFIG: a daemon with that configuration; false when it does not come up.
+# start CONFIG: a daemon with that configuration, run by the program $under if there is one; false when it does not come up.
 start() {
     cp "$dir/$1.conf" "$dir/mailseal.conf"
     : >"$dir/log"
-    "$mailseal" milter -c "$dir/mailseal.conf" 2>>"$dir/log" </dev/null &
+    $under "$mailseal" milter -c "$dir/mailseal.conf" 2>>"$dir/log" </dev/null &
     daemon=$!
     echo "$daemon" >"$dir/pid"
     wait_for is_listening
@@ -168,6 +171,45 @@ test_log() {
     result $? 'without standard error mail goes on'
 }
 
+# run_lines LINE...: a script, against the daemon that runs; its transcript goes to $dir/got.
+run_lines() {
+    printf '%s\n' "$@" >"$dir/lines.mta"
+    cp "$here/nopolicy.eml" "$dir"
+    "$mta" "$dir" "$dir/lines.mta" >"$dir/got" 2>&1
+}
+
+one_message() {
+    run_lines open negotiate 'connect mail.example.test 4 4321 203.0.113.9' 'helo mail.example.test' 'mail <a@nopolicy.test>' \
+        'rcpt <b@mx.example.test>' 'message nopolicy.eml' eom quit && grep -q 'dmarc=none' "$dir/got"
+}
+
+# one_reload TEXT: and what the log says then.
+one_reload() {
+    wanted=$1
+    kill -HUP "$daemon" && wait_for was_logged
+}
+
+was_logged() { grep -q "$wanted" "$dir/log"; }
+has_no_fds() { [ "$(ls "/proc/$daemon/fd" | wc -l)" -ge 64 ]; }
+
+# X11: more connections than descriptors. They wait; a reload fails and changes nothing; when they are gone all is well.
+test_shortage() {
+    printf '#!/bin/sh\nulimit -n 64 && exec "$@"\n' >"$dir/few" && chmod 755 "$dir/few"
+    under=$dir/few
+    start plain
+    run_lines 'crowd 300 -' 'log the crowd may go' 'crowd 0' &
+    wait_for has_no_fds && one_reload 'the old one keeps working'
+    status=$?
+    echo 'the crowd may go' >>"$dir/log"
+    wait $!
+    [ $status = 0 ] && one_message && one_reload 'configuration reloaded'
+    status=$?
+    [ $status = 0 ] || cat "$dir/got" "$dir/log" >"$dir/found"
+    finish && [ $status = 0 ]
+    result $? 'descriptors come to an end, mail does not'
+    under=
+}
+
 # Every signal of a burst comes to the daemon, none to libmilter, which would stop at a SIGHUP.
 test_signals() {
     round=0
@@ -231,6 +273,7 @@ for script; do
     else
         test_socket
         test_log
+        test_shortage
         test_signals
         test_process
     fi
