@@ -105,6 +105,7 @@ struct conf {
     const char *user, *group;   /* "" : stay who we are */
     int64_t socket_mode;        /* e.g. 0660 */
     bool log_syslog;            /* log = "syslog" | "stderr" */
+    bool log_json;              /* log-format = "text" | "json": of the verdict line */
     int log_level;              /* log-level */
     bool quarantine_hold;       /* quarantine = "hold" | "label" */
     bool temperror_tempfail;    /* dmarc-temperror = "accept" | "tempfail" */
@@ -146,6 +147,9 @@ struct conf {
 struct conf *conf_read(const char *path, int flags, char **error);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
+
+/* Where the shipped profiles are: the environment may name another place. */
+const char *conf_policy_dir(void);
 
 /* Every option with its value, in the file's own syntax, one comment line each (config show). Key contents are never shown. */
 void conf_show(FILE *f, const struct conf *c);

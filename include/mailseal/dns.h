@@ -87,6 +87,8 @@ struct dns *dns_snapshot_of_json(const struct json *j, const char **error);
  * other than printable ASCII; a TXT byte that is not UTF-8 becomes U+FFFD. For one run of a command: it keeps what it heard until
  * it is freed. */
 struct dns *dns_record_new(struct dns *inner);
+/* The same as a JSON object in the arena, names in the order they were first asked for. */
+struct json *dns_record_json(struct dns *d, struct arena *a);
 bool dns_record_write(struct dns *d, const char *path) __attribute__((warn_unused_result));
 
 /* The meter of one message: counts its questions, refuses those beyond `max` and cuts deadlines to `deadline`: both answer

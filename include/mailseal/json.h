@@ -40,7 +40,12 @@ void js_add_text(struct json *parent, const char *key, struct str s);
 void js_add_integer(struct json *parent, const char *key, int64_t v);
 void js_add_bool(struct json *parent, const char *key, bool v);
 void js_add_null(struct json *parent, const char *key);
+/* A node that stands elsewhere too: both share it. */
+void js_add_shared(struct json *parent, const char *key, const struct json *value);
 /* Indented, keys in the order they were added, with a final newline. False when writing failed. */
 bool js_write(FILE *f, const struct json *j) __attribute__((warn_unused_result));
+/* The same on one line without spaces, in the arena: printable ASCII only, other characters as \u escapes. False when it would be
+ * longer than max bytes. */
+bool js_line(struct arena *a, const struct json *j, size_t max, struct str *out) __attribute__((warn_unused_result));
 
 #endif

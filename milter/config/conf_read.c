@@ -29,12 +29,17 @@ static const char *directory_of(struct arena *a, const char *path)
 
 /* ---- what it names ---- */
 
+const char *conf_policy_dir(void)
+{
+    const char *dir = getenv("MAILSEAL_POLICYDIR");
+    return dir != NULL ? dir : MAILSEAL_POLICYDIR;
+}
+
 static const char *policy_path(struct conf *c)
 {
     if (strchr(c->policy_name, '/') != NULL)
         return c->policy_name;
-    const char *dir = getenv("MAILSEAL_POLICYDIR");
-    return str_cstr(c->arena, str_printf(c->arena, "%s/%s.policy", dir != NULL ? dir : MAILSEAL_POLICYDIR, c->policy_name));
+    return str_cstr(c->arena, str_printf(c->arena, "%s/%s.policy", conf_policy_dir(), c->policy_name));
 }
 
 static bool read_keys(struct conf *c, struct conf_text *t)

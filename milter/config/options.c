@@ -169,6 +169,7 @@ static const char *check_algorithm(struct str value)
 
 static const struct name_code bool_words[] = { { "true", true }, { "false", false }, { "yes", true }, { "no", false },
                                                { "on", true },   { "off", false },   { NULL, 0 } };
+static const struct name_code format_words[] = { { "text", false }, { "json", true }, { NULL, 0 } };
 static const struct name_code log_words[] = { { "stderr", false }, { "syslog", true }, { NULL, 0 } };
 static const struct name_code level_words[] = { { "error", LOG_LEVEL_ERROR },
                                                 { "warning", LOG_LEVEL_WARNING },
@@ -283,6 +284,8 @@ const struct conf_option conf_options[] = {
     { "dkim-clock-slack", OPTION_INT, "300", AT(dkim.clock_slack), RANGE(0, 86400),
       "Seconds by which the clocks of signers may differ from ours." },
     { "log", OPTION_BOOL, "stderr", AT(log_syslog), WORDS(log_words), "Where log lines go." },
+    { "log-format", OPTION_BOOL, "text", AT(log_json), WORDS(format_words),
+      "The verdict line of each message: key=value words, or one JSON object." },
     { "log-level", OPTION_CHOICE, "info", AT(log_level), WORDS(level_words), "The least important lines that are logged." },
     { "max-messages", OPTION_INT, "1000", AT(max_messages), RANGE(1, LIMIT_SESSIONS),
       "Messages worked on at the same time; senders of further ones are asked to try again." },

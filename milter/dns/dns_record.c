@@ -221,18 +221,22 @@ static struct json *snapshot_of(struct recorder *r, struct arena *a)
     return root;
 }
 
-bool dns_record_write(struct dns *d, const char *path)
+struct json *dns_record_json(struct dns *d, struct arena *a)
 {
     struct recorder *r = recorder_of(d);
+    pthread_mutex_lock(&r->lock);
+    struct json *root = snapshot_of(r, a);
+    pthread_mutex_unlock(&r->lock);
+    return root;
+}
+
+bool dns_record_write(struct dns *d, const char *path)
+{
     struct arena *a = arena_new();
     FILE *f = fopen(path, "we");
-    bool written = false;
-    if (f != NULL) {
-        pthread_mutex_lock(&r->lock);
-        written = js_write(f, snapshot_of(r, a));
-        pthread_mutex_unlock(&r->lock);
+    bool written = f != NULL && js_write(f, dns_record_json(d, a));
+    if (f != NULL)
         written = fclose(f) == 0 && written;
-    }
     arena_free(a);
     return written;
 }

@@ -140,7 +140,8 @@ static void add_results(struct msg *m)
     f->arc = o->arc.code;
     f->list = from_list(m);
     f->sealer = sealed_by_trusted(m);
-    f->forwarder = network_list_has(m->conf->forwarders.v, m->conf->forwarders.n, m->client);
+    /* A relay that does not say where a message came from passes on other people's mail, and SPF is no help. */
+    f->forwarder = m->no_spf != NULL || network_list_has(m->conf->forwarders.v, m->conf->forwarders.n, m->client);
     f->dkim_aligned = best_aligned(o);
     f->aligned = is_aligned(o);
     f->spf_domain = o->spf.domain;

@@ -121,12 +121,24 @@ static void fail_for_now(struct outcome *o)
     o->n_edits = 0;
 }
 
+/* What the mail server said, for those who read the outcome. */
+static void describe(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    o->class = m->class;
+    o->helo_name = m->helo;
+    o->sender_domain = m->domain;
+    o->null_sender = m->local.n == 0 && m->domain.n == 0;
+    o->recipients = m->recipients;
+}
+
 const struct outcome *msg_eom(struct msg *m)
 {
     expect_stage(m, m->stage == MSG_BODY, "msg_eom");
     m->stage = MSG_DONE;
     dkim_body_finish(m->body);
     checks_join(m);
+    describe(m);
     outage_count(m);
     outcome_decide(m);
     if (edits_make(m))

@@ -257,7 +257,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     progress_enter(&waiting, ctx);
     const struct outcome *o = msg_eom(s->msg);
     progress_leave(&waiting);
-    log_info("%s: %s", macro_queue_id(ctx), msg_log_line(s->msg));
+    log_info("%s", msg_log_line(s->msg, str_of(macro_queue_id(ctx))));
     if (o->fragile != NULL)
         log_warning("%s: signed, but this may break on the way: %s", macro_queue_id(ctx), o->fragile);
     sfsistat verdict = outcome_apply(ctx, s, o);

@@ -18,18 +18,18 @@
 
 #include "policy_int.h"
 
-static const struct name_code from_names[] = {
+const struct name_code author_status_names[] = {
     { "one", AUTHOR_ONE },           { "none", AUTHOR_NONE },           { "several", AUTHOR_SEVERAL },
     { "repeated", AUTHOR_REPEATED }, { "malformed", AUTHOR_MALFORMED }, { NULL, 0 },
 };
 static const struct name_code direction_names[] = { { "inbound", DIRECTION_INBOUND },
                                                     { "outbound", DIRECTION_OUTBOUND },
                                                     { NULL, 0 } };
-static const struct name_code client_names[] = { { "outside", CLIENT_OUTSIDE },
-                                                 { "internal", CLIENT_INTERNAL },
-                                                 { "local", CLIENT_LOCAL },
-                                                 { "relay", CLIENT_RELAY },
-                                                 { NULL, 0 } };
+const struct name_code client_class_names[] = { { "outside", CLIENT_OUTSIDE },
+                                                { "internal", CLIENT_INTERNAL },
+                                                { "local", CLIENT_LOCAL },
+                                                { "relay", CLIENT_RELAY },
+                                                { NULL, 0 } };
 static const struct name_code yes_no_names[] = { { "no", false }, { "yes", true }, { NULL, 0 } };
 static const struct name_code sealer_names[] = { { "other", false }, { "trusted", true }, { NULL, 0 } };
 static const struct name_code temperror_names[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
@@ -39,11 +39,11 @@ static const struct name_code temperror_names[] = { { "accept", false }, { "temp
 /* In the order in which the tables of tests/policy/golden tell them apart: what settles most comes first. */
 const struct fact policy_fact_table[] = {
     { "direction", FACT_WORD, direction_names, MEMBER(direction) },
-    { "client", FACT_WORD, client_names, MEMBER(client) },
+    { "client", FACT_WORD, client_class_names, MEMBER(client) },
     { "authenticated", FACT_WORD, yes_no_names, MEMBER(authenticated) },
     { "daemon", FACT_NAME, NULL, MEMBER(daemon) },
     { "exempt", FACT_WORD, yes_no_names, MEMBER(exempt) },
-    { "from", FACT_WORD, from_names, MEMBER(from) },
+    { "from", FACT_WORD, author_status_names, MEMBER(from) },
     { "from-domain", FACT_DOMAIN, NULL, MEMBER(from_domain) },
     { "sender-domain", FACT_DOMAIN, NULL, MEMBER(sender_domain) },
     { "recipient-domain", FACT_DOMAIN, NULL, MEMBER(recipient_domain) },

@@ -211,7 +211,33 @@ void js_add_null(struct json *parent, const char *key)
     add(parent, key, json_null());
 }
 
+void js_add_shared(struct json *parent, const char *key, const struct json *value)
+{
+    add(parent, key, json_incref(node(value)));
+}
+
 bool js_write(FILE *f, const struct json *j)
 {
     return json_dumpf(node(j), f, JSON_INDENT(2) | JSON_PRESERVE_ORDER) == 0 && fputc('\n', f) != EOF && fflush(f) == 0;
+}
+
+/* DEL is ASCII to jansson, and nothing to print. */
+static int append(const char *p, size_t n, void *ctx)
+{
+    struct buf *b = ctx;
+    for (size_t i = 0; i < n; i++)
+        if (p[i] == 0x7f)
+            buf_puts(b, "\\u007f");
+        else
+            buf_char(b, p[i]);
+    return b->full ? -1 : 0;
+}
+
+bool js_line(struct arena *a, const struct json *j, size_t max, struct str *out)
+{
+    struct buf b;
+    buf_init(&b, a, max);
+    bool whole = json_dump_callback(node(j), append, &b, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER) == 0;
+    *out = buf_view(&b);
+    return whole;
 }

@@ -132,6 +132,22 @@ static void a_recording_answers_the_same(void **state)
     unlink(path);
 }
 
+static void the_object_answers_the_same(void **state)
+{
+    struct arena *a = arena_new();
+    const char *error = NULL;
+    struct dns *d = recorder();
+    (void)state;
+    check(d, "live");
+    struct json *j = dns_record_json(d, a);
+    dns_free(d);
+    d = dns_snapshot_of_json(j, &error);
+    assert_non_null(d);
+    check(d, "from the object");
+    dns_free(d);
+    arena_free(a);
+}
+
 /* A recording of a snapshot's answers, taken through the cache, is a snapshot of the same answers. */
 static void a_recording_of_a_recording_is_the_same(void **state)
 {
@@ -210,9 +226,8 @@ static void a_file_that_cannot_be_written_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_recording_answers_the_same),
-        cmocka_unit_test(a_recording_of_a_recording_is_the_same),
-        cmocka_unit_test(bytes_and_names_without_words_in_json_are_lost),
+        cmocka_unit_test(a_recording_answers_the_same),           cmocka_unit_test(the_object_answers_the_same),
+        cmocka_unit_test(a_recording_of_a_recording_is_the_same), cmocka_unit_test(bytes_and_names_without_words_in_json_are_lost),
         cmocka_unit_test(a_file_that_cannot_be_written_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

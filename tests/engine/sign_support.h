@@ -122,7 +122,7 @@ static inline struct sent send_message(const struct place *p, struct env *e, con
                          .reason = copy_of(p, o->sign_reason),
                          .left_out = str_dup(p->arena, o->left_out),
                          .fragile = copy_of(p, o->fragile),
-                         .line = copy_of(p, msg_log_line(m)) };
+                         .line = copy_of(p, msg_log_line(m, STR_NONE)) };
     for (size_t k = 0; k < sent.value.n; k++)
         if (sent.value.p[k] == '\n')
             ((char *)(uintptr_t)sent.value.p)[k] = ' ';

@@ -83,9 +83,32 @@ static void any_bytes_can_be_written(void **state)
     arena_free(a);
 }
 
+static void a_line_is_printable_and_whole(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct json *j = js_object(a), *list = js_array(a);
+    struct str line;
+    const char *error;
+    js_add_text(j, "t", STR("a\x7f\n\"\xc3\xbc"));
+    js_add_integer(list, NULL, 7);
+    js_add_shared(j, "list", list);
+    assert_true(js_line(a, j, 1000, &line));
+    ROW_STR("line", line, STR("{\"t\":\"a\\u007f\\n\\\"\\u00FC\",\"list\":[7]}"));
+    ROW_STR("text", js_text(js_member(js_read(a, line, &error), "t")), STR("a\x7f\n\"\xc3\xbc"));
+    for (size_t max = 0; max < line.n; max++) {
+        struct str part;
+        if (js_line(a, j, max, &part))
+            fail_msg("%zu bytes for a line of %zu", max, line.n);
+    }
+    assert_true(js_line(a, j, line.n, &line));
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(reading), cmocka_unit_test(errors_name_the_line),
-                                        cmocka_unit_test(any_bytes_can_be_written) };
+                                        cmocka_unit_test(any_bytes_can_be_written),
+                                        cmocka_unit_test(a_line_is_printable_and_whole) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
