@@ -87,6 +87,13 @@
 #define LIMIT_IDLE_S       300 /* seconds between two packets of the mail server */
 #define LIMIT_DRAIN_S      25  /* seconds a stopping daemon waits for messages in flight */
 
+/* The journal. */
+#define LIMIT_JOURNAL_ENTRY   (256 * 1024)       /* bytes of one entry; a larger one is dropped */
+#define LIMIT_JOURNAL_DNS     (32 * 1024)        /* bytes of DNS answers kept for one entry */
+#define LIMIT_JOURNAL_QUEUE   8192               /* entries that wait for the writer; more are dropped */
+#define LIMIT_JOURNAL_BYTES   (16 * 1024 * 1024) /* bytes of them */
+#define LIMIT_JOURNAL_STOP_MS 5000               /* a stopping daemon waits so long for what is not yet written */
+
 /* Files. */
 #define LIMIT_CONFIG_FILE   (4 * 1024 * 1024)
 #define LIMIT_SNAPSHOT_FILE (64 * 1024 * 1024)
