@@ -91,12 +91,23 @@ struct dns *dns_record_new(struct dns *inner);
 struct json *dns_record_json(struct dns *d, struct arena *a);
 bool dns_record_write(struct dns *d, const char *path) __attribute__((warn_unused_result));
 
+/* Notes of questions and answers, for several makers at once: of each question the last answer. max is in bytes; what does not fit
+ * is left out. Any thread. dns_notes_new() gives one reference; NULL is allowed in dns_notes_unref(). */
+struct dns_notes;
+struct dns_notes *dns_notes_new(size_t max);
+struct dns_notes *dns_notes_ref(struct dns_notes *k);
+void dns_notes_unref(struct dns_notes *k);
+/* As dns_record_json(); *whole is false when something was left out. */
+struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool *whole);
+
 /* The meter of one message: counts its questions, refuses those beyond `max` and cuts deadlines to `deadline`: both answer
  * DNS_TEMPFAIL with a reason. Does not own inner. Counted references, because a task may outlive its message. dns_meter_new()
  * gives one reference; dns_free() drops one, as dns_meter_unref() does. */
 struct dns *dns_meter_new(struct dns *inner, unsigned max, int64_t deadline);
 struct dns *dns_meter_ref(struct dns *d);
 void dns_meter_unref(void *d);
+/* Before its first question: the answers that somebody waits for are noted. Takes a reference of its own. */
+void dns_meter_note(struct dns *d, struct dns_notes *k);
 unsigned dns_meter_count(const struct dns *d);
 /* True when an answer is no answer but a limit of its message: nothing was asked. */
 bool dns_meter_refused(const struct dns_answer *a);

@@ -2,8 +2,8 @@
  * journal.c - the queue in front of the journal, and the thread that writes it.
  *
  * Mail is never held for its journal: whoever adds an entry takes a mutex that guards a list, nothing else. The writer takes
- * batches from the list and keeps each until it is written or the journal is stopped; what it holds counts as waiting, so the memory
- * is bounded whatever becomes of the disk.
+ * batches from the list and keeps each until it is written or the journal is stopped; what it holds counts as waiting, so the
+ * memory is bounded whatever becomes of the disk.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  * journal_pack.c - the texts of the journal, compressed (landlord of zlib).
  *
  * An entry is a kilobyte or two, too short for deflate (RFC 1951) to learn its words from: it is given them beforehand. A packed
- * text names the dictionary it was made with (RFC 1950 2.2, FDICT), so that the words may be changed here: readers of old texts find
- * theirs in the file.
+ * text names the dictionary it was made with (RFC 1950 2.2, FDICT), so that the words may be changed here: readers of old texts
+ * find theirs in the file.
  */
 #include <stdlib.h>
 
