@@ -11,6 +11,7 @@
 
 int cmd_milter(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_spf(int argc, char **argv);
 int cmd_dmarc(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
@@ -28,6 +29,10 @@ struct dns *cmd_dns(const char *name, const char *snapshot, const struct conf *c
 /* Reads a message from a file, or from stdin for "-". One whose first line ends in LF alone is given CRLF line ends throughout
  * (*lf, if not NULL, says so): files are kept like that, SMTP is not. False after printing why. */
 bool cmd_read_message(const char *name, struct arena *a, const char *file, struct str *message, bool *lf);
+
+/* Adds "profiles" to an explanation: what each shipped profile would do with its "facts" (see explain_print()). */
+struct json;
+void cmd_add_profiles(struct json *doc, struct arena *a);
 
 /* --now UNIX: fixes the clock. False after printing why. */
 bool cmd_fix_now(const char *name, const char *arg);

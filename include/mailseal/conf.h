@@ -14,6 +14,7 @@
 #include "mailseal/dkim.h"
 #include "mailseal/ip.h"
 #include "mailseal/policy.h"
+#include "mailseal/table.h"
 
 struct strings {
     const char **v;
@@ -83,6 +84,11 @@ struct conf {
     const char *policy_name;    /* a shipped profile's name (in MAILSEAL_POLICYDIR; the environment may name another), or a path */
     struct networks internal;   /* internal-networks */
     struct networks forwarders; /* trusted-forwarders */
+    struct networks relays;     /* trusted-relays */
+    bool relay_received;        /* relay-received */
+    struct {
+        const char *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim; /* "" : none */
+    } specs;                                                                                              /* of the tables below */
     const char *seal_domain, *seal_selector, *seal_key_file; /* seal-*: all set, or all "": do not seal */
     struct privkey *seal_key;                                /* NULL: do not seal */
     struct strings trusted_sealers;                          /* trusted-sealers: d= of ARC seals, in A-labels, any case */
@@ -90,6 +96,7 @@ struct conf {
     const char *user, *group;   /* "" : stay who we are */
     int64_t socket_mode;        /* e.g. 0660 */
     bool log_syslog;            /* log = "syslog" | "stderr" */
+    bool log_json;              /* log-format = "text" | "json": of the verdict line */
     int log_level;              /* log-level */
     bool quarantine_hold;       /* quarantine = "hold" | "label" */
     bool temperror_tempfail;    /* dmarc-temperror = "accept" | "tempfail" */
@@ -105,6 +112,9 @@ struct conf {
     enum self_check sign_self_check;
     bool require_published_key;
 
+    /* Tables of the options of these names, open; NULL: none. The first is of TABLE_CLIENTS, the others of TABLE_DOMAINS, of the
+     * author. */
+    struct table *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim;
     struct policy *policy; /* the profile, read */
     struct keyring *keyring;
     struct login_map *logins; /* or NULL */
@@ -120,6 +130,9 @@ struct conf {
 struct conf *conf_read(const char *path, int flags, char **error);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c);
+
+/* Where the shipped profiles are: the environment may name another place. */
+const char *conf_policy_dir(void);
 
 /* Every option with its value, in the file's own syntax, one comment line each (config show). Key contents are never shown. */
 void conf_show(FILE *f, const struct conf *c);

@@ -42,8 +42,15 @@ struct edit {
 
 /* ---- what became of a message: plain values; log line, fields and JSON are functions of it ---- */
 struct outcome {
+    enum client_class class;
+    struct str helo_name;     /* of the client, as written, bounded; or empty */
+    struct str sender_domain; /* of MAIL FROM, normal form; or empty */
+    bool null_sender;
+    size_t recipients;
     bool exempt;               /* authenticated or internal: not judged, perhaps signed */
     const char *exempt_reason; /* "authenticated", "internal network" or NULL */
+    struct ip client;          /* SPF and the policy are about: who connected, or, when relayed, ... */
+    bool relayed;              /* ... the first outside host that the Received fields of trusted relays name */
     struct spf_result spf, helo;
     struct dkim_result *dkim;
     size_t n_dkim;
@@ -93,12 +100,19 @@ const struct outcome *msg_eom(struct msg *m);
 void msg_free(struct msg *m);
 const struct conf *msg_conf(const struct msg *m);
 
-/* The outcome as JSON (mailseal-check(1) says which members), and as text for people. */
+/* The outcome as JSON, with all that an explanation needs (mailseal-check(1) says which members). conf is the message's. */
 struct json;
-struct json *outcome_json(struct arena *a, const struct outcome *o);
-void outcome_print(FILE *f, struct arena *a, const struct outcome *o);
+struct json *outcome_json(struct arena *a, const struct outcome *o, const struct conf *conf);
+/* The record, the walk and the organizational domain as members of an object. */
+void dmarc_result_json(struct json *o, const struct dmarc_result *r);
 
-/* The verdict line: from=.. spf=.. dkim=.. arc=.. dmarc=.. action=.. rule=.. t=..ms. In the message's arena. */
-const char *msg_log_line(struct msg *m);
+/* Tells an outcome_json() to people: ASCII, wrapped. Members it may have besides: "queue_id" (text; the message is one of the journal,
+ * and told of in the past tense), "dns" (an object, see dns_record_json()), "profiles" (a list of {profile, action, rule} or
+ * {profile, error}: the same facts under other policies), "taken" (a list of {what, value, from}: what was found in the message). */
+void explain_print(FILE *f, struct arena *a, const struct json *doc);
+
+/* The verdict line (mailseal(8) says which words), text or JSON as the option log-format has it: printable ASCII, short enough for
+ * the log to take it whole. queue_id may be empty. In the message's arena. */
+const char *msg_log_line(struct msg *m, struct str queue_id);
 
 #endif

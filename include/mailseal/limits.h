@@ -19,6 +19,10 @@
 #define LIMIT_COMMENT_DEPTH 32   /* nested comments */
 #define LIMIT_QUOTED_STRING 1024 /* bytes of one quoted string */
 
+/* Trace fields, RFC 5321 4.4. */
+#define LIMIT_RECEIVED   4096 /* bytes of a Received field looked at; a longer one is not read */
+#define LIMIT_RELAY_HOPS 16   /* Received fields looked at, from the top, for the client of a relay of ours */
+
 /* Domain names, RFC 1035 2.3.4, and tag lists. */
 #define LIMIT_DOMAIN  253 /* characters of a name without its final dot */
 #define LIMIT_LABEL   63
@@ -99,5 +103,6 @@
 #define LIMIT_SNAPSHOT_FILE (64 * 1024 * 1024)
 #define LIMIT_POLICY_RULES  256
 #define LIMIT_POLICY_WHEN   32
+#define LIMIT_POLICY_FACTS  4096 /* bytes of all facts as text */
 
 #endif

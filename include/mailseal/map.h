@@ -13,6 +13,8 @@ struct map;
 
 /* A map in the arena; it grows with its entries. */
 struct map *map_new(struct arena *a);
+/* The same with room for n entries from the start. */
+struct map *map_new_for(struct arena *a, size_t n);
 /* Sets or replaces; returns the value that was there before, or NULL. value must not be NULL. */
 void *map_set(struct map *m, struct str key, void *value);
 void *map_get(const struct map *m, struct str key);

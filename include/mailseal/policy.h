@@ -19,6 +19,7 @@ extern const struct name_code action_names[];
 
 /* Where the message comes from. A relay is a host of ours in front of us (trusted-relays). */
 enum client_class { CLIENT_OUTSIDE, CLIENT_INTERNAL, CLIENT_LOCAL, CLIENT_RELAY };
+extern const struct name_code client_class_names[], author_status_names[];
 /* Outbound is what our own clients send: it is signed and not judged. */
 enum direction { DIRECTION_INBOUND, DIRECTION_OUTBOUND };
 
@@ -104,6 +105,9 @@ struct cfg_t;
 struct cfg_opt_t;
 struct conf_text;
 struct cfg_t *confuse_read(struct cfg_opt_t *table, const char *section, struct conf_text *t);
+
+/* The results that a sealer saw, as its set has them, report dmarc=pass for author_domain. */
+bool sealer_reports_pass(struct arena *a, struct str authres, struct str author_domain);
 
 /* Positive evidence that the message passed DMARC when it reached a sealer we believe (RFC 8617 7.2): the chain passes, all seals
  * from the newest down to one are of trusted domains (d=, compared without regard to case), and the results under that one report

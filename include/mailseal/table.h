@@ -15,18 +15,20 @@ struct table;
 
 enum table_answer { TABLE_NO, TABLE_YES, TABLE_UNKNOWN };
 
-/* What the entries are. */
+/* What the entries are. In files "#" begins a comment, an entry stands on one line, and a list has nothing beside its entries. */
 enum table_kind {
     TABLE_DOMAINS, /* one a line: "example.org" is that name, ".example.org" all names below it */
     TABLE_CLIENTS, /* addresses, networks, and domain names as above (of the client's forward-confirmed name) */
-    TABLE_TEXT     /* "KEY VALUE", keys compared without regard to case */
+    TABLE_TEXT     /* "KEY VALUE", each key once, compared without regard to case */
 };
 
-/* spec: /PATH or file:/PATH, socketmap:unix:/PATH:NAME, socketmap:inet:HOST:PORT:NAME. The table lives as long as the arena. NULL
- * with "file:line: what is wrong" (or without a line) in the arena. A server need not be there yet. */
+/* spec: PATH or file:PATH. The table lives as long as the arena. NULL with "file:line: what is wrong" (or without a line) in the
+ * arena: then nothing was read. */
 struct table *table_read(struct arena *a, const char *spec, enum table_kind kind, const char **error);
-/* NULL, or a literal: what is wrong with the form of a spec. No file is touched. */
+/* NULL, or a literal: what is wrong with the form of a spec ("is no ..."). No file is touched. */
 const char *table_spec_fault(struct str spec);
+/* The spec with a relative path taken from a directory. */
+const char *table_spec_below(struct arena *a, const char *dir, struct str spec);
 const char *table_spec(const struct table *t);
 size_t table_count(const struct table *t); /* entries of a file; 0 for a server */
 

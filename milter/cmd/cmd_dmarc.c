@@ -15,6 +15,7 @@
 #include "mailseal/dns.h"
 #include "mailseal/dmarc.h"
 #include "mailseal/cmd.h"
+#include "mailseal/engine.h"
 
 #define NAME "dmarc"
 
@@ -47,47 +48,6 @@ static const char *psd_word(enum dmarc_psd psd)
     return psd == DMARC_PSD_U ? "u" : psd == DMARC_PSD_Y ? "y" : "n";
 }
 
-static void add_walk(struct json *root, const struct dmarc_walk *w)
-{
-    struct json *list = js_add_array(root, "queries");
-
-    for (size_t i = 0; i < w->n; i++) {
-        const struct dmarc_step *s = &w->step[i];
-        struct json *o = js_add_object(list, NULL);
-
-        js_add_text(o, "name", s->name);
-        js_add_text(o, "status", str_of(name_of(dns_status_names, (int)s->status)));
-        js_add_integer(o, "records", (int64_t)s->records);
-        js_add_text(o, "why", str_of(s->why));
-    }
-}
-
-static void add_record(struct json *root, const struct dmarc_result *r)
-{
-    const struct dmarc_record *rec = r->record;
-    struct json *o;
-
-    if (rec == NULL) {
-        js_add_null(root, "record");
-        return;
-    }
-    o = js_add_object(root, "record");
-    js_add_text(o, "domain", r->record_domain);
-    js_add_text(o, "text", rec->text);
-    js_add_bool(o, "usable", rec->usable);
-    js_add_text(o, "p", str_of(policy_word(rec->p)));
-    js_add_text(o, "sp", str_of(policy_word(rec->sp)));
-    js_add_text(o, "np", str_of(policy_word(rec->np)));
-    js_add_text(o, "adkim", str_of(rec->strict_dkim ? "s" : "r"));
-    js_add_text(o, "aspf", str_of(rec->strict_spf ? "s" : "r"));
-    js_add_text(o, "psd", str_of(psd_word(rec->psd)));
-    js_add_text(o, "t", str_of(rec->testing ? "y" : "n"));
-    js_add_text(o, "rua", rec->rua);
-    js_add_text(o, "ruf", rec->ruf);
-    js_add_text(o, "fo", rec->fo);
-    js_add_text(o, "remark", str_of(rec->remark));
-}
-
 static bool print_json(struct arena *a, const struct dmarc_result *r)
 {
     struct json *root = js_object(a), *o = js_add_object(root, "dmarc");
@@ -103,9 +63,7 @@ static bool print_json(struct arena *a, const struct dmarc_result *r)
         js_add_null(o, "policy");
     }
     js_add_text(o, "org_domain", r->org_domain);
-    js_add_text(o, "org_domain_why", str_of(r->walk->why));
-    add_record(o, r);
-    add_walk(o, r->walk);
+    dmarc_result_json(o, r);
     return js_write(stdout, root);
 }
 

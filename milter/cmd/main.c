@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
     { "milter", cmd_milter, "run the daemon for Postfix or Sendmail" },
     { "check", cmd_check, "judge a message from a file, as the daemon would" },
+    { "explain", cmd_explain, "tell what is decided about a message, and why" },
     { "spf", cmd_spf, "evaluate SPF for a client, HELO name and sender" },
     { "dmarc", cmd_dmarc, "show the DMARC policy of a domain, query by query" },
     { "sign", cmd_sign, "put a DKIM signature on a message" },

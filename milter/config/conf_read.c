@@ -29,12 +29,17 @@ static const char *directory_of(struct arena *a, const char *path)
 
 /* ---- what it names ---- */
 
+const char *conf_policy_dir(void)
+{
+    const char *dir = getenv("MAILSEAL_POLICYDIR");
+    return dir != NULL ? dir : MAILSEAL_POLICYDIR;
+}
+
 static const char *policy_path(struct conf *c)
 {
     if (strchr(c->policy_name, '/') != NULL)
         return c->policy_name;
-    const char *dir = getenv("MAILSEAL_POLICYDIR");
-    return str_cstr(c->arena, str_printf(c->arena, "%s/%s.policy", dir != NULL ? dir : MAILSEAL_POLICYDIR, c->policy_name));
+    return str_cstr(c->arena, str_printf(c->arena, "%s/%s.policy", conf_policy_dir(), c->policy_name));
 }
 
 static bool read_keys(struct conf *c, struct conf_text *t)
@@ -85,6 +90,26 @@ static bool read_sources(struct conf *c, struct conf_text *t)
     return c->sender_login_map[0] == '\0' || c->logins != NULL;
 }
 
+/* One table of a site: the line is that of its option, what is wrong may be in a line of its own. */
+static bool open_table(struct conf *c, struct conf_text *t, const char *option, const char *spec, enum table_kind kind,
+                       struct table **out)
+{
+    const char *error;
+    if (spec[0] == '\0')
+        return true;
+    *out = table_read(c->arena, spec, kind, &error);
+    return *out != NULL || conf_text_fail(t, conf_section_line(&t->top, option), "%s: %s", option, error);
+}
+
+static bool open_tables(struct conf *c, struct conf_text *t)
+{
+    return open_table(c, t, "exempt-clients", c->specs.exempt_clients, TABLE_CLIENTS, &c->exempt_clients) &&
+           open_table(c, t, "exempt-dkim-domains", c->specs.exempt_dkim_domains, TABLE_DOMAINS, &c->exempt_dkim_domains) &&
+           open_table(c, t, "treat-as-reject", c->specs.treat_as_reject, TABLE_DOMAINS, &c->treat_as_reject) &&
+           open_table(c, t, "never-reject", c->specs.never_reject, TABLE_DOMAINS, &c->never_reject) &&
+           open_table(c, t, "require-dkim", c->specs.require_dkim, TABLE_DOMAINS, &c->require_dkim);
+}
+
 /* The one place that asks for the host name. A name that is no authserv-id cannot be one by accident of a set-up: then it is
  * the word every host has. */
 static const char *host_name(struct arena *a)
@@ -110,7 +135,7 @@ static bool read_conf(struct conf *c, struct conf_text *t, bool may_be_missing)
     if (c->authserv_id[0] == '\0')
         c->authserv_id = host_name(c->arena);
     c->policy = policy_read(c->arena, policy_path(c), &t->error);
-    return c->policy != NULL && read_keys(c, t) && read_sources(c, t) && read_seal_key(c, t);
+    return c->policy != NULL && read_keys(c, t) && read_sources(c, t) && read_seal_key(c, t) && open_tables(c, t);
 }
 
 /* ---- the door ---- */

@@ -10,6 +10,8 @@
 #include "mailseal/buf.h"
 #include "mailseal/conf_text.h"
 #include "mailseal/conf.h"
+#include "mailseal/table.h"
+#include "mailseal/table_file.h"
 
 #define CONF_LIST_MAX 4096 /* values of one list */
 
@@ -18,6 +20,7 @@ enum option_type {
     OPTION_PATH,     /* const char *: made absolute from the directory of the configuration file; "" stays */
     OPTION_PROFILE,  /* const char *: a name, or with a slash a path as above */
     OPTION_TABLE,    /* const char *: file:PATH, refile:PATH or PATH, the path made absolute as above */
+    OPTION_LOOKUP,   /* const char *: a spec of table.h, a relative path in it made absolute as above; "": none */
     OPTION_DOMAIN,   /* const char *: labels in normal form (a selector is one or more labels, RFC 6376 3.1) */
     OPTION_BOOL,     /* bool, by one of `words` */
     OPTION_CHOICE,   /* int, by one of `words` */
@@ -91,21 +94,6 @@ struct key_lookup *key_lookup_new(struct arena *a, const char *path, const struc
 size_t key_lookup_find(struct key_lookup *d, struct str domain, const struct sign_key **out);
 /* Calls fn for each key of each domain that signs. */
 void key_lookup_each(struct key_lookup *d, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
-
-/* ---- table_file.c: text files of one entry a line ---- */
-#define TABLE_FILE_MAX ((size_t)256 * 1024 * 1024) /* bytes */
-struct table_file {
-    struct conf_text text; /* path and error */
-    struct str rest;
-    int line;       /* of the entry */
-    bool continues; /* the entry begins with white space */
-};
-/* Reads the file into the arena; errors go to scratch. False with file->text.error. */
-bool table_open(struct table_file *f, struct arena *a, struct arena *scratch, const char *path) __attribute__((warn_unused_result));
-/* The next entry without comment and white space around it; false at the end. */
-bool table_next(struct table_file *f, struct str *entry);
-/* The first word, and what follows it. */
-void table_cut(struct str entry, struct str *word, struct str *rest);
 
 /* ---- sign_table.c: OpenDKIM's KeyTable and SigningTable ---- */
 /* NULL with an error in scratch. */

@@ -40,7 +40,7 @@ static bool add_line(struct login_map *m, struct table_file *f, struct str entry
         (*last)->more = l;
         return true;
     }
-    table_cut(entry, &address, &value);
+    table_file_cut(entry, &address, &value);
     if (value.n == 0)
         return conf_text_fail(&f->text, f->line, "'%.*s' names no login", STR_FMT(address));
     *l = (struct logins){ value, NULL };
@@ -62,8 +62,8 @@ struct login_map *login_map_read(struct arena *a, struct arena *scratch, const c
     struct str entry;
     struct logins *last = NULL;
     *m = (struct login_map){ a, map_new(a) };
-    bool ok = table_open(&f, a, scratch, path);
-    while (ok && table_next(&f, &entry))
+    bool ok = table_file_open(&f, a, scratch, path);
+    while (ok && table_file_next(&f, &entry))
         ok = add_line(m, &f, entry, &last);
     *error = f.text.error;
     return ok ? m : NULL;

@@ -33,7 +33,7 @@ bool option_is_list(const struct conf_option *o)
 static bool is_text(const struct conf_option *o)
 {
     return o->type == OPTION_STRING || o->type == OPTION_PATH || o->type == OPTION_PROFILE || o->type == OPTION_TABLE ||
-           o->type == OPTION_DOMAIN;
+           o->type == OPTION_LOOKUP || o->type == OPTION_DOMAIN;
 }
 
 /* ---- numbers and words ---- */
@@ -136,6 +136,10 @@ static bool set_string(const struct conf_option *o, const char **at, struct aren
     const char *text = str_cstr(a, s);
     if (o->type == OPTION_TABLE) {
         *at = absolute_table(a, dir, s);
+        return true;
+    }
+    if (o->type == OPTION_LOOKUP) {
+        *at = table_spec_below(a, dir, s);
         return true;
     }
     bool is_path = o->type == OPTION_PATH || (o->type == OPTION_PROFILE && strchr(text, '/') != NULL);

@@ -111,6 +111,12 @@ static const char *check_table(struct str value)
     return path.n > 0 || value.n == 0 ? check_path(path) : wanted;
 }
 
+/* A file or server of table.h. */
+static const char *check_lookup(struct str value)
+{
+    return value.n > 0 ? table_spec_fault(value) : NULL;
+}
+
 /* Whether it lies within the domain is known when the section is complete. */
 static const char *check_identity(struct str value)
 {
@@ -150,6 +156,7 @@ static const char *check_header_choice(struct str value)
 
 static const struct name_code bool_words[] = { { "true", true }, { "false", false }, { "yes", true }, { "no", false },
                                                { "on", true },   { "off", false },   { NULL, 0 } };
+static const struct name_code format_words[] = { { "text", false }, { "json", true }, { NULL, 0 } };
 static const struct name_code log_words[] = { { "stderr", false }, { "syslog", true }, { NULL, 0 } };
 static const struct name_code level_words[] = { { "error", LOG_LEVEL_ERROR },
                                                 { "warning", LOG_LEVEL_WARNING },
@@ -210,6 +217,21 @@ const struct conf_option conf_options[] = {
       "Clients whose mail is ours: it is signed and not judged, like that of authenticated users." },
     { "trusted-forwarders", OPTION_NETWORKS, "", AT(forwarders), UP_TO(CONF_LIST_MAX),
       "Clients known to pass on other people's mail, as a fact for the policy." },
+    { "trusted-relays", OPTION_NETWORKS, "", AT(relays), UP_TO(CONF_LIST_MAX),
+      "Hosts of ours that pass on mail from outside, such as a backup MX: judged, but SPF is not held against them." },
+    { "relay-received", OPTION_BOOL, "true", AT(relay_received), WORDS(bool_words),
+      "Evaluate SPF for the client that the Received fields of trusted relays name, instead of not at all." },
+    { "exempt-clients", OPTION_LOOKUP, "", AT(specs.exempt_clients), CHECK(check_lookup),
+      "A table of clients whose mail passes whatever the checks say: addresses, networks, names of hosts; empty: none." },
+    { "exempt-dkim-domains", OPTION_LOOKUP, "", AT(specs.exempt_dkim_domains), CHECK(check_lookup),
+      "A table of author domains whose mail passes whatever else the checks say when DKIM shows that it is theirs; empty: none." },
+    { "treat-as-reject", OPTION_LOOKUP, "", AT(specs.treat_as_reject), CHECK(check_lookup),
+      "A table of author domains to treat as if they asked with p=reject; empty: none." },
+    { "never-reject", OPTION_LOOKUP, "", AT(specs.never_reject), CHECK(check_lookup),
+      "A table of author domains whose mail is not rejected for failing; empty: none." },
+    { "require-dkim", OPTION_LOOKUP, "", AT(specs.require_dkim), CHECK(check_lookup),
+      "A table of author domains known to sign all their mail, from which none without a valid aligned signature is taken; empty: "
+      "none." },
     { "seal-domain", OPTION_DOMAIN, "", AT(seal_domain), CHECK(NULL),
       "Seal (ARC) judged mail as this domain, on a host that passes it on to others; empty: do not seal." },
     { "seal-selector", OPTION_DOMAIN, "", AT(seal_selector), CHECK(NULL), "Selector of the ARC seals." },
@@ -237,6 +259,8 @@ const struct conf_option conf_options[] = {
     { "dkim-clock-slack", OPTION_INT, "300", AT(dkim.clock_slack), RANGE(0, 86400),
       "Seconds by which the clocks of signers may differ from ours." },
     { "log", OPTION_BOOL, "stderr", AT(log_syslog), WORDS(log_words), "Where log lines go." },
+    { "log-format", OPTION_BOOL, "text", AT(log_json), WORDS(format_words),
+      "The verdict line of each message: key=value words, or one JSON object." },
     { "log-level", OPTION_CHOICE, "info", AT(log_level), WORDS(level_words), "The least important lines that are logged." },
     { "max-messages", OPTION_INT, "1000", AT(max_messages), RANGE(1, LIMIT_SESSIONS),
       "Messages worked on at the same time; senders of further ones are asked to try again." },

@@ -62,7 +62,7 @@ static bool open_table(struct reader *r, struct sign_table *t, struct arena *scr
     *r = (struct reader){ .table = t };
     const char *path = path_of(option, &r->patterns);
     struct str dir, name;
-    bool ok = table_open(&r->file, t->arena, scratch, path);
+    bool ok = table_file_open(&r->file, t->arena, scratch, path);
     (void)str_rcut(str_of(path), '/', &dir, &name);
     r->dir = str_cstr(t->arena, dir);
     return ok;
@@ -106,8 +106,8 @@ static bool read_keys(struct sign_table *t, struct arena *scratch, const char *o
     struct reader r;
     struct str entry, name, value;
     bool ok = open_table(&r, t, scratch, option);
-    while (ok && table_next(&r.file, &entry)) {
-        table_cut(entry, &name, &value);
+    while (ok && table_file_next(&r.file, &entry)) {
+        table_file_cut(entry, &name, &value);
         ok = add_key(&r, name, value);
     }
     *error = r.file.text.error;
@@ -208,8 +208,8 @@ static bool read_patterns(struct sign_table *t, struct arena *scratch, const cha
     struct reader r;
     struct str entry, key, value;
     bool ok = open_table(&r, t, scratch, option);
-    for (unsigned order = 0; ok && table_next(&r.file, &entry); order++) {
-        table_cut(entry, &key, &value);
+    for (unsigned order = 0; ok && table_file_next(&r.file, &entry); order++) {
+        table_file_cut(entry, &key, &value);
         ok = add_entry(&r, key, value, order);
     }
     *error = r.file.text.error;

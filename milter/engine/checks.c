@@ -1,8 +1,9 @@
 /*
  * checks.c - start all checks, join all checks.
  *
- * SPF needs only the envelope and is a chain of questions: each identity is a future of its own, from MAIL on. Keys and the
- * names of the DMARC walk are plain questions, asked together at end of header. Whatever is still under way at end of message is
+ * SPF needs only the envelope and is a chain of questions: each identity is a future of its own, from MAIL on; behind a relay of
+ * ours from end of header on, where the client is known. Keys and the names of the DMARC walk are plain questions, asked together
+ * at end of header. Whatever is still under way at end of message is
  * waited for until one deadline.
  */
 #include "mailseal/clock.h"
@@ -69,10 +70,13 @@ void checks_start(struct msg *m)
 {
     author_read(m->arena, &m->headers, &m->outcome.author);
     m->body = dkim_body_new(m->arena);
-    if (m->exempt_reason != NULL)
+    if (m->exempt_reason != NULL) {
         signing_start(m);
-    else
-        start_verify(m);
+        return;
+    }
+    if (m->class == CLIENT_RELAY && client_behind_relays(m))
+        checks_start_spf(m);
+    start_verify(m);
 }
 
 static void join_spf(struct msg *m, struct future *f, enum spf_identity identity, int64_t deadline, struct spf_result *out)
@@ -86,6 +90,22 @@ static void join_spf(struct msg *m, struct future *f, enum spf_identity identity
                                 .identity = identity,
                                 .domain = identity == SPF_HELO || m->domain.n == 0 ? m->helo : m->domain,
                                 .reason = "evaluation did not end in time" };
+}
+
+static void join_both(struct msg *m, int64_t deadline)
+{
+    struct outcome *o = &m->outcome;
+    if (m->no_spf != NULL) {
+        o->spf = (struct spf_result){ .identity = SPF_MAILFROM, .domain = m->domain, .reason = m->no_spf };
+        o->helo = (struct spf_result){ .identity = SPF_HELO, .reason = m->no_spf };
+        return;
+    }
+    join_spf(m, m->spf, SPF_MAILFROM, deadline, &o->spf);
+    if (m->helo_spf != NULL)
+        join_spf(m, m->helo_spf, SPF_HELO, deadline, &o->helo);
+    else
+        o->helo = o->spf;
+    o->dns_queries += dns_meter_count(m->spf_dns);
 }
 
 static void join_dmarc(struct msg *m)
@@ -113,13 +133,9 @@ void checks_join(struct msg *m)
     m->verify = NULL;
     arc_verify_finish(m->arc, &o->arc);
     m->arc = NULL;
-    join_spf(m, m->spf, SPF_MAILFROM, deadline, &o->spf);
-    if (m->helo_spf != NULL)
-        join_spf(m, m->helo_spf, SPF_HELO, deadline, &o->helo);
-    else
-        o->helo = o->spf;
+    join_both(m, deadline);
     join_dmarc(m);
-    o->dns_queries = dns_meter_count(m->spf_dns) + dns_meter_count(m->dns);
+    o->dns_queries += dns_meter_count(m->dns);
 }
 
 void checks_drop(struct msg *m)

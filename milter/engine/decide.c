@@ -21,6 +21,8 @@ void outcome_decide(struct msg *m)
     struct outcome *o = &m->outcome;
     o->exempt_reason = m->exempt_reason;
     o->exempt = m->exempt_reason != NULL;
+    o->client = m->client;
+    o->relayed = m->relayed;
     o->policy_name = policy_name(m->conf->policy);
     if (!o->exempt) {
         judge(m);

@@ -45,11 +45,13 @@ void edits_note_authres(struct msg *m, struct str value)
     f->index[f->n++] = m->authres_seen;
 }
 
-static void write_spf(struct authres_writer *w, const struct spf_result *r)
+static void write_spf(struct authres_writer *w, struct msg *m, const struct spf_result *r)
 {
     bool helo = r->identity == SPF_HELO || r->null_sender;
     authres_add(w, "spf", r->code);
     authres_comment(w, str_of(r->reason));
+    if (m->relayed)
+        authres_comment(w, str_printf(m->arena, "client %.*s of our relay", STR_FMT(ip_text(m->arena, m->client))));
     if (r->domain.n > 0)
         authres_prop(w, "smtp", helo ? "helo" : "mailfrom", r->domain);
 }
@@ -107,9 +109,9 @@ static struct str authres_value(struct msg *m)
     struct authres_writer w;
     authres_begin(&w, m->arena, str_of(m->conf->authserv_id));
     write_dmarc(&w, m->arena, o);
-    write_spf(&w, &o->spf);
+    write_spf(&w, m, &o->spf);
     if (!o->spf.null_sender)
-        write_spf(&w, &o->helo);
+        write_spf(&w, m, &o->helo);
     write_arc(&w, m->arena, &o->arc);
     if (o->n_dkim == 0)
         authres_add(&w, "dkim", AUTH_NONE);

@@ -34,8 +34,11 @@ struct msg {
     struct arena *arena;
     struct env *env;
     struct conf *conf; /* one reference: a reload does not touch this message */
-    struct ip client;
-    struct str helo;
+    enum client_class class;
+    struct ip client;         /* who connects, or who did at our relays, from ... */
+    bool relayed;             /* ... end of header on */
+    struct str helo;          /* what that one said */
+    const char *no_spf;       /* a literal: why SPF is not evaluated, or NULL */
     int64_t now, started;     /* wall clock; monotonic */
     struct str local, domain; /* MAIL FROM */
     size_t recipients;
@@ -64,6 +67,13 @@ struct msg {
 };
 
 struct pool *env_pool(struct env *e);
+
+/* client.c: who is connecting, and what follows: a literal why the message is not judged, or NULL. */
+enum client_class client_class(const struct conf *conf, struct ip ip, bool local);
+const char *client_exemption(enum client_class class, bool authenticated);
+/* For a message of a trusted relay, at end of header: the client is now the first outside host that its Received fields name. False
+ * with no_spf when there is none. */
+bool client_behind_relays(struct msg *m);
 
 /* checks.c: start all, join all. */
 void checks_start_spf(struct msg *m);

@@ -56,6 +56,8 @@ void facts_of(struct msg *m)
                                       .sealer = sealed_by_trusted(m),
                                       .forwarder = network_list_has(conf->forwarders.v, conf->forwarders.n, m->client),
                                       .tempfail_wanted = conf->temperror_tempfail,
+                                      .client = m->class,
+                                      .authenticated = m->authenticated,
                                       .from_domain = o->dmarc.from_domain,
                                       .spf_domain = o->spf.domain };
 }

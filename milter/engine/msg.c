@@ -10,17 +10,6 @@
 
 #include "engine_int.h"
 
-static const char *exemption(const struct conf *conf, const struct conn *c, const struct msg_info *info)
-{
-    if (info->authenticated)
-        return "authenticated";
-    if (info->local)
-        return "local submission";
-    if (network_list_has(conf->internal.v, conf->internal.n, c->ip))
-        return "internal network";
-    return NULL;
-}
-
 struct msg *msg_new(struct conn *c, const struct msg_info *info)
 {
     struct arena *a = arena_new();
@@ -38,9 +27,10 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
         m->domain = STR_NONE;
     m->auth_user = str_dup(a, str_first(info->auth_user, LIMIT_ADDRESS));
     m->authenticated = info->authenticated;
-    m->exempt_reason = exemption(m->conf, c, info);
+    m->class = client_class(m->conf, c->ip, info->local);
+    m->exempt_reason = client_exemption(m->class, info->authenticated);
     headers_init(&m->headers, a);
-    if (m->exempt_reason == NULL)
+    if (m->exempt_reason == NULL && m->class != CLIENT_RELAY)
         checks_start_spf(m);
     return m;
 }
@@ -100,12 +90,24 @@ static void fail_for_now(struct outcome *o)
     o->n_edits = 0;
 }
 
+/* What the mail server said, for those who read the outcome. */
+static void describe(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    o->class = m->class;
+    o->helo_name = m->helo;
+    o->sender_domain = m->domain;
+    o->null_sender = m->local.n == 0 && m->domain.n == 0;
+    o->recipients = m->recipients;
+}
+
 const struct outcome *msg_eom(struct msg *m)
 {
     expect_stage(m, m->stage == MSG_BODY, "msg_eom");
     m->stage = MSG_DONE;
     dkim_body_finish(m->body);
     checks_join(m);
+    describe(m);
     outcome_decide(m);
     if (!edits_make(m))
         fail_for_now(&m->outcome);

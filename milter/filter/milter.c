@@ -238,7 +238,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     progress_enter(&waiting, ctx);
     const struct outcome *o = msg_eom(s->msg);
     progress_leave(&waiting);
-    log_info("%s: %s", macro_queue_id(ctx), msg_log_line(s->msg));
+    log_info("%s", msg_log_line(s->msg, str_of(macro_queue_id(ctx))));
     sfsistat verdict = outcome_apply(ctx, s, o);
     message_end(s);
     return verdict;

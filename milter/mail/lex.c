@@ -31,7 +31,7 @@ bool lex_take(struct lex *l, char c)
 }
 
 /* RFC 5322 3.2.2: comments nest. */
-static bool skip_comment(struct lex *l)
+bool lex_comment(struct lex *l)
 {
     size_t depth = 0;
     for (; l->i < l->s.n; l->i++) {
@@ -55,7 +55,7 @@ bool lex_cfws(struct lex *l)
     for (;;) {
         int c = lex_peek(l);
         if (c == '(') {
-            if (!skip_comment(l))
+            if (!lex_comment(l))
                 return false;
         } else if (c != LEX_END && char_is_space((char)c)) {
             l->i++;

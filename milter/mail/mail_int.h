@@ -21,6 +21,8 @@ int lex_peek(const struct lex *l);
 /* Steps over c when it stands here. */
 bool lex_take(struct lex *l, char c);
 
+/* Steps over the comment that begins here, with those inside it. False when it is not closed or nested too deep. */
+bool lex_comment(struct lex *l) __attribute__((warn_unused_result));
 /* Steps over comments and folding white space, if any. False when a comment is not closed or nested too deep. */
 bool lex_cfws(struct lex *l) __attribute__((warn_unused_result));
 

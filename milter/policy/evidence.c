@@ -94,13 +94,12 @@ bool list_evidence(struct arena *a, const struct headers *h, const struct dmarc_
     return false;
 }
 
-/* True when the results that a sealer saw say dmarc=pass for this author. */
-static bool reports_pass(struct arena *a, struct str payload, struct str author_domain)
+bool sealer_reports_pass(struct arena *a, struct str payload, struct str author_domain)
 {
     struct authres r;
     struct str from;
 
-    if (!authres_parse(a, payload, &r))
+    if (author_domain.n == 0 || !authres_parse(a, payload, &r))
         return false;
     for (size_t i = 0; i < r.n_results; i++) {
         const struct authres_result *result = &r.results[i];
@@ -133,7 +132,7 @@ bool sealer_evidence(struct arena *a, const struct arc_result *arc, const struct
         return false;
     /* Newest first: below a seal we do not believe, anything may have been made up. */
     for (size_t i = 0; i < arc->n_sealers && is_trusted(trusted, n, arc->sealers[i].domain); i++) {
-        if (reports_pass(a, arc->sealers[i].authres, author_domain))
+        if (sealer_reports_pass(a, arc->sealers[i].authres, author_domain))
             return true;
     }
     return false;

@@ -5,34 +5,73 @@
 #define MAILSEAL_POLICY_INT_H
 
 #include "mailseal/policy.h"
+#include "mailseal/table.h"
 
 #define POLICY_NAME_MAX    64  /* characters of a rule's name: it stands in the log */
+#define POLICY_NOTE_MAX    200 /* characters of a rule's reason and of its owner */
 #define POLICY_PIECES_MAX  16  /* of a reply text: literals and variables */
-#define POLICY_DOMAIN_MAX  255 /* characters of a domain in a reply */
+#define POLICY_VALUE_MAX   255 /* characters of a value in a reply, and of a text among facts */
 #define POLICY_LIST_ID_MAX 255 /* characters of a list's identifier, RFC 2919 */
+#define POLICY_TABLES_MAX  64  /* different tables in one profile */
 
-/* One fact a rule can ask about: parser, decision and the golden files all read this table. It ends with a NULL name. */
+/* How a rule asks for "there is none", and the name of what it asks for: no domain name and no list looks like it. */
+#define POLICY_NOTHING "<>"
+/* The rule of outbound mail that no rule matches. */
+#define POLICY_EXEMPT "exempt"
+
+enum fact_kind {
+    FACT_WORD,   /* one of `values` */
+    FACT_DOMAIN, /* a domain name in normal form, or empty */
+    FACT_NAME    /* any text, compared without regard to case */
+};
+
+/* One fact a rule can ask about: parser, decision, reach and the golden files all read this table. It ends with a NULL name. */
 struct fact {
     const char *name;
-    const struct name_code *values; /* codes 0 to 31 */
+    enum fact_kind kind;
+    const struct name_code *values; /* of FACT_WORD: codes 0 to 31 */
     size_t offset, size;            /* of the member in struct policy_facts */
 };
 extern const struct fact policy_fact_table[];
-/* The code of a fact's value. */
-unsigned policy_fact(const struct fact *f, const struct policy_facts *facts);
+const struct fact *policy_fact_find(struct str name); /* or NULL */
+/* The code of a fact of words; the text of another. */
+unsigned policy_fact_code(const struct fact *f, const struct policy_facts *facts);
+struct str policy_fact_text(const struct fact *f, const struct policy_facts *facts);
+/* As a condition would ask for it: "fail", "example.org", "<>". */
+struct str policy_fact_value(const struct fact *f, const struct policy_facts *facts);
 
-/* A variable of reply texts: a domain of struct policy_facts. The table ends with a NULL name. */
-struct variable {
-    const char *name;
-    size_t offset;
+/* One alternative of a condition over a text. */
+struct pattern {
+    enum { PATTERN_NOTHING, PATTERN_EQUAL, PATTERN_BELOW, PATTERN_TABLE } kind;
+    struct str text;           /* of the name; of PATTERN_BELOW without the dot */
+    const struct table *table; /* of PATTERN_TABLE */
 };
-extern const struct variable policy_variables[];
 
 struct condition {
     const struct fact *fact;
-    uint32_t values; /* bit N: value N fulfils it */
+    struct str text;         /* as written */
+    bool negated;            /* of a text */
+    uint32_t values;         /* of words: bit N says that value N fulfils it */
+    struct pattern *pattern; /* of a text */
+    size_t n;
+    bool asks_table;
 };
 
+/* condition.c. The tables that conditions name are opened once each. */
+struct tables {
+    const char *dir; /* for relative paths */
+    struct table *v[POLICY_TABLES_MAX];
+    size_t n;
+};
+/* NULL, or what is wrong, in the arena. */
+const char *condition_parse(struct arena *a, struct tables *tables, struct str text, struct condition *out);
+/* *unknown is set to the name of the first table that gave no answer where one was needed; such a condition does not hold. */
+bool condition_holds(const struct condition *c, const struct policy_facts *facts, const char **unknown);
+/* Of a pattern that is no table. */
+bool pattern_fits(const struct pattern *p, struct str value);
+
+/* A variable of reply texts. The table ends with a NULL name. */
+struct variable;
 /* A piece of a reply text: a literal, or a variable. */
 struct piece {
     struct str literal;
@@ -41,19 +80,28 @@ struct piece {
 
 struct rule {
     const char *name;
+    int line; /* where it begins */
     struct condition *when;
-    size_t n_when; /* 0: matches everything */
+    size_t n_when; /* with the one that is understood: inbound mail only */
+    bool all;      /* the file gives no condition */
     enum action action;
     int code;          /* 0: no reply */
     const char *xcode; /* "" without a reply */
     struct piece *text;
     size_t n_text;
+    const char *reason, *owner; /* "" where the file says nothing */
+    int64_t expires;            /* the first second at which it does not match any more; 0: never */
 };
+
+/* reply.c. NULL, or what is wrong; fills code, xcode and text. */
+const char *reply_parse(struct arena *a, struct str reply, struct rule *rule);
+struct str reply_write(const struct rule *rule, const struct policy_facts *facts, struct arena *a);
 
 struct policy {
     const char *name;
     struct rule *rules;
     size_t n_rules;
+    struct tables tables;
 };
 
 #endif

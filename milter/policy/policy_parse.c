@@ -1,10 +1,12 @@
 /*
  * policy_parse.c - a profile from its file (libconfuse), checked as a whole: a profile is never half loaded.
  *
- * The language is described in mailseal-policy(5). Reply codes: RFC 5321 4.2, RFC 3463 2, RFC 7372. libconfuse is not safe for
- * threads: profiles are read at the start and on reload only. What no text may hold is refused by conf_text.c.
+ * The language is described in mailseal-policy(5); conditions are read in condition.c, replies in reply.c. libconfuse is
+ * not safe for threads: profiles are read at the start and on reload only. What no text may hold is refused by conf_text.c.
  */
+#include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include <confuse.h>
 
@@ -21,43 +23,28 @@
 struct reader {
     struct arena *arena; /* of the profile; the text has its own */
     struct conf_text text;
+    struct policy *policy;
 };
 
-static const struct fact *find_fact(struct str name)
+static bool add_condition(struct reader *r, int line, struct str text, struct rule *rule)
 {
-    for (const struct fact *f = policy_fact_table; f->name != NULL; f++) {
-        if (str_eq(name, str_of(f->name)))
-            return f;
-    }
-    return NULL;
+    const char *error = condition_parse(r->arena, &r->policy->tables, text, &rule->when[rule->n_when++]);
+
+    return error == NULL || conf_text_fail(&r->text, line, "%s", error);
 }
 
-/* "fact=value", "fact!=value", with alternatives "fact=a|b". */
-static bool parse_condition(struct reader *r, int line, struct str text, struct condition *out)
+/* A rule that does not mention who sends is about mail that comes in, or a rule for forgeries would judge our own users: its first
+ * condition, which says so, stays. */
+static bool says_who_sends(const struct rule *rule)
 {
-    struct str name, values, value;
-    bool more = true, negated;
+    for (size_t i = 1; i < rule->n_when; i++) {
+        size_t offset = rule->when[i].fact->offset;
 
-    if (!str_cut(text, '=', &name, &values))
-        return conf_text_fail(&r->text, line, "'%.*s' is no condition: fact=value or fact!=value", STR_FMT(text));
-    negated = name.n > 0 && name.p[name.n - 1] == '!';
-    name = str_trim(str_first(name, name.n - negated));
-    out->fact = find_fact(name);
-    if (out->fact == NULL)
-        return conf_text_fail(&r->text, line, "there is no fact '%.*s'", STR_FMT(name));
-    out->values = 0;
-    while (more) {
-        int code;
-
-        more = str_cut(values, '|', &value, &values);
-        code = code_of(out->fact->values, str_trim(value));
-        if (code < 0)
-            return conf_text_fail(&r->text, line, "'%s' has no value '%.*s'", out->fact->name, STR_FMT(str_trim(value)));
-        out->values |= UINT32_C(1) << (unsigned)code;
+        if (offset == offsetof(struct policy_facts, direction) || offset == offsetof(struct policy_facts, client) ||
+            offset == offsetof(struct policy_facts, authenticated))
+            return true;
     }
-    if (negated)
-        out->values = ~out->values;
-    return true;
+    return false;
 }
 
 static bool parse_when(struct reader *r, const struct conf_section *section, cfg_t *options, struct rule *rule)
@@ -68,98 +55,26 @@ static bool parse_when(struct reader *r, const struct conf_section *section, cfg
 
     if (n > LIMIT_POLICY_WHEN)
         return conf_text_fail(&r->text, line, "more than %d conditions", LIMIT_POLICY_WHEN);
-    rule->when = ARENA_ARRAY(r->arena, struct condition, n);
-    rule->n_when = n;
+    rule->all = n == 0;
+    rule->when = ARENA_ARRAY(r->arena, struct condition, n + 1);
+    if (!add_condition(r, line, STR("direction=inbound"), rule))
+        return false;
     for (size_t i = 0; i < n; i++) {
-        if (!parse_condition(r, line, str_of(cfg_opt_getnstr(when, (unsigned)i)), &rule->when[i]))
+        if (!add_condition(r, line, str_of(cfg_opt_getnstr(when, (unsigned)i)), rule))
             return false;
     }
-    return true;
-}
-
-static bool add_variable(struct reader *r, int line, struct str name, struct piece *out)
-{
-    for (const struct variable *v = policy_variables; v->name != NULL; v++) {
-        if (str_eq(name, str_of(v->name))) {
-            out->variable = v;
-            return true;
-        }
-    }
-    return conf_text_fail(&r->text, line, "there is no variable '%.*s'", STR_FMT(name));
-}
-
-static bool starts_variable(struct str s)
-{
-    return s.n >= 2 && s.p[0] == '%' && s.p[1] == '{';
-}
-
-static bool parse_text(struct reader *r, int line, struct str text, struct rule *rule)
-{
-    rule->text = ARENA_ARRAY(r->arena, struct piece, POLICY_PIECES_MAX);
-    while (text.n > 0) {
-        struct piece *piece = &rule->text[rule->n_text];
-        struct str name;
-        size_t n = 0;
-
-        if (rule->n_text++ == POLICY_PIECES_MAX)
-            return conf_text_fail(&r->text, line, "the reply has too many variables");
-        if (starts_variable(text)) {
-            if (!str_cut(str_skip(text, 2), '}', &name, &text))
-                return conf_text_fail(&r->text, line, "a variable is written %%{name}");
-            if (!add_variable(r, line, name, piece))
-                return false;
-            continue;
-        }
-        while (n < text.n && !starts_variable(str_skip(text, n)))
-            n++;
-        piece->literal = str_dup(r->arena, str_first(text, n));
-        text = str_skip(text, n);
+    if (says_who_sends(rule)) {
+        rule->when++;
+        rule->n_when--;
     }
     return true;
-}
-
-/* RFC 3463 2: class "." subject "." detail */
-static bool is_enhanced_code(struct str s)
-{
-    struct str rest, part;
-    uint64_t value;
-
-    if (!str_cut(s, '.', &part, &rest) || part.n != 1 || !str_to_uint(part, 9, &value))
-        return false;
-    if (!str_cut(rest, '.', &part, &rest) || part.n > 3 || !str_to_uint(part, 999, &value))
-        return false;
-    return rest.n <= 3 && str_to_uint(rest, 999, &value);
-}
-
-static bool parse_reply(struct reader *r, int line, struct str reply, struct rule *rule)
-{
-    struct str code, xcode, text;
-    uint64_t number;
-    char class = rule->action == ACTION_REJECT ? '5' : '4';
-
-    for (size_t i = 0; i < reply.n; i++) {
-        if (reply.p[i] < 0x20 || reply.p[i] > 0x7e)
-            return conf_text_fail(&r->text, line, "a reply is printable ASCII");
-    }
-    if (reply.n > LIMIT_REPLY)
-        return conf_text_fail(&r->text, line, "the reply is longer than %d characters", LIMIT_REPLY);
-    if (!str_cut(reply, ' ', &code, &text) || code.n != 3 || !str_to_uint(code, 599, &number) ||
-        !str_cut(text, ' ', &xcode, &text) || !is_enhanced_code(xcode) || str_trim(text).n == 0)
-        return conf_text_fail(&r->text, line, "a reply is a code, an enhanced code and a text: 550 5.7.1 Text");
-    /* RFC 5321 4.2.1, RFC 3463 3.1: the class of the code is that of the action, and both codes agree */
-    if (code.p[0] != class)
-        return conf_text_fail(&r->text, line, "the action %s needs a reply code %cxx", name_of(action_names, rule->action), class);
-    if (xcode.p[0] != class)
-        return conf_text_fail(&r->text, line, "the enhanced code must begin with %c like the reply code", class);
-    rule->code = (int)number;
-    rule->xcode = str_cstr(r->arena, xcode);
-    return parse_text(r, line, str_trim(text), rule);
 }
 
 static bool parse_action(struct reader *r, const struct conf_section *section, cfg_t *options, struct rule *rule)
 {
     const char *action = cfg_getstr(options, "action"), *reply = cfg_getstr(options, "reply");
     int line = conf_section_line(section, "action"), reply_line = conf_section_line(section, "reply"), code;
+    const char *error;
 
     if (action == NULL)
         return conf_text_fail(&r->text, section->line, "rule '%s' has no action", rule->name);
@@ -176,7 +91,54 @@ static bool parse_action(struct reader *r, const struct conf_section *section, c
     /* RFC 9989 7.2: the sender must be told what failed, and no text of ours could know what the rule is about */
     if (reply == NULL)
         return conf_text_fail(&r->text, line, "rule '%s' needs a reply", rule->name);
-    return parse_reply(r, reply_line, str_of(reply), rule);
+    error = reply_parse(r->arena, str_of(reply), rule);
+    return error == NULL || conf_text_fail(&r->text, reply_line, "%s", error);
+}
+
+/* Why a rule is there, and who answers for it: they stand in logs and replies. */
+static bool parse_note(struct reader *r, const struct conf_section *section, cfg_t *options, const char *name, const char **out)
+{
+    const char *note = cfg_getstr(options, name);
+    struct str s = str_of(note);
+    int line = conf_section_line(section, name);
+
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+            return conf_text_fail(&r->text, line, "'%s' is printable ASCII", name);
+    }
+    if (note != NULL && (s.n == 0 || s.n > POLICY_NOTE_MAX))
+        return conf_text_fail(&r->text, line, "'%s' is a text of 1 to %d characters", name, POLICY_NOTE_MAX);
+    *out = str_cstr(r->arena, s);
+    return true;
+}
+
+/* "2027-01-31": matches until that day is over, UTC. */
+static bool read_date(struct str s, int64_t *end)
+{
+    uint64_t year, month, day;
+    struct tm tm = { .tm_isdst = 0 }, same;
+    time_t midnight;
+
+    if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-' || !str_to_uint(str_first(s, 4), 9999, &year) ||
+        !str_to_uint(str_first(str_skip(s, 5), 2), 12, &month) || !str_to_uint(str_skip(s, 8), 31, &day) || year < 1970)
+        return false;
+    tm.tm_year = (int)year - 1900;
+    tm.tm_mon = (int)month - 1;
+    tm.tm_mday = (int)day;
+    midnight = timegm(&tm);
+    *end = (int64_t)midnight + 24 * 60 * 60;
+    /* the 31st of a month without one has become another day */
+    return gmtime_r(&midnight, &same) != NULL && same.tm_mday == (int)day && same.tm_mon == (int)month - 1;
+}
+
+static bool parse_notes(struct reader *r, const struct conf_section *section, cfg_t *options, struct rule *rule)
+{
+    const char *expires = cfg_getstr(options, "expires");
+
+    if (!parse_note(r, section, options, "reason", &rule->reason) || !parse_note(r, section, options, "owner", &rule->owner))
+        return false;
+    return expires == NULL || read_date(str_of(expires), &rule->expires) ||
+           conf_text_fail(&r->text, conf_section_line(section, "expires"), "'%s' is no date: YYYY-MM-DD", expires);
 }
 
 static bool is_rule_name(struct str s)
@@ -196,12 +158,28 @@ static bool parse_name(struct reader *r, size_t i, struct rule *rule)
     if (!is_rule_name(sections[i].title))
         return conf_text_fail(&r->text, sections[i].line, "a rule's name is 1 to %d letters, digits, spaces, '-', '_' and '.'",
                               POLICY_NAME_MAX);
+    if (str_eq(sections[i].title, STR(POLICY_EXEMPT)))
+        return conf_text_fail(&r->text, sections[i].line, "the name '%s' is taken: of outbound mail that no rule matches",
+                              POLICY_EXEMPT);
     rule->name = str_cstr(r->arena, sections[i].title);
+    rule->line = sections[i].line;
     for (size_t before = 0; before < i; before++) {
         if (str_eq(sections[before].title, sections[i].title))
             return conf_text_fail(&r->text, sections[i].line, "there are two rules '%s', the first in line %d", rule->name,
                                   sections[before].line);
     }
+    return true;
+}
+
+/* Whatever comes in, and whenever: there is a rule for it. */
+static bool check_last(struct reader *r, const struct rule *last)
+{
+    if (!last->all)
+        return conf_text_fail(&r->text, last->line, "the last rule must match everything: it has no 'when'");
+    if (last->expires != 0)
+        return conf_text_fail(&r->text, last->line, "the last rule must match everything: it cannot expire");
+    if (last->action == ACTION_TEMPFAIL)
+        return conf_text_fail(&r->text, last->line, "the last rule must match everything: tempfail has its limits");
     return true;
 }
 
@@ -216,21 +194,25 @@ static bool parse_rules(struct reader *r, cfg_t *cfg, struct policy *policy)
         cfg_t *options = cfg_getnsec(cfg, RULE, (unsigned)i);
         struct rule *rule = &policy->rules[i];
 
-        if (i > 0 && rule[-1].n_when == 0)
+        if (i > 0 && rule[-1].all && rule[-1].expires == 0)
             return conf_text_fail(&r->text, section->line, "this rule is never reached: rule '%s' before it matches everything",
                                   rule[-1].name);
-        if (!parse_name(r, i, rule) || !parse_when(r, section, options, rule) || !parse_action(r, section, options, rule))
+        if (!parse_name(r, i, rule) || !parse_when(r, section, options, rule) || !parse_action(r, section, options, rule) ||
+            !parse_notes(r, section, options, rule))
             return false;
     }
-    if (policy->rules[n - 1].n_when > 0)
-        return conf_text_fail(&r->text, r->text.sections[n - 1].line, "the last rule must match everything: it has no 'when'");
-    return true;
+    return check_last(r, &policy->rules[n - 1]);
 }
 
 static bool parse(struct reader *r, struct policy *policy)
 {
-    cfg_opt_t rule_options[] = { CFG_STR_LIST("when", 0, CFGF_NONE), CFG_STR("action", 0, CFGF_NONE),
-                                 CFG_STR("reply", 0, CFGF_NONE), CFG_END() };
+    cfg_opt_t rule_options[] = { CFG_STR_LIST("when", 0, CFGF_NONE),
+                                 CFG_STR("action", 0, CFGF_NONE),
+                                 CFG_STR("reply", 0, CFGF_NONE),
+                                 CFG_STR("reason", 0, CFGF_NONE),
+                                 CFG_STR("owner", 0, CFGF_NONE),
+                                 CFG_STR("expires", 0, CFGF_NONE),
+                                 CFG_END() };
     cfg_opt_t options[] = { CFG_SEC(RULE, rule_options, CFGF_MULTI | CFGF_TITLE), CFG_END() };
     cfg_t *cfg;
     bool ok;
@@ -256,15 +238,23 @@ static const char *base_name(struct arena *a, const char *path)
     return str_cstr(a, name);
 }
 
+static const char *dir_name(struct arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? "." : str_cstr(a, (struct str){ path, (size_t)(slash - path) });
+}
+
 struct policy *policy_read(struct arena *a, const char *path, const char **error)
 {
-    struct reader r = { .arena = a };
     struct policy *policy = ARENA_NEW(a, struct policy);
+    struct reader r = { .arena = a, .policy = policy };
     struct arena *scratch = arena_new();
     struct str text;
     bool ok;
 
     policy->name = base_name(a, path);
+    policy->tables.dir = dir_name(a, path);
     conf_text_init(&r.text, scratch, path);
     ok = conf_text_read(&r.text, &text) && conf_text_scan(&r.text, text) && parse(&r, policy);
     if (!ok)

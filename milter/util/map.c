@@ -76,13 +76,20 @@ uint64_t map_hash(struct str key)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-struct map *map_new(struct arena *a)
+struct map *map_new_for(struct arena *a, size_t n)
 {
     struct map *m = ARENA_NEW(a, struct map);
     m->arena = a;
     m->size = 16;
+    while (m->size < 2 * n)
+        m->size *= 2;
     m->slots = ARENA_ARRAY(a, struct slot, m->size);
     return m;
+}
+
+struct map *map_new(struct arena *a)
+{
+    return map_new_for(a, 0);
 }
 
 /* The slot that holds key, or the free one where it would go. */

@@ -231,6 +231,38 @@ static void tables_are_read_with_the_configuration(void **state)
     conf_unref(c);
 }
 
+/* X04: the line of the option, and of the table where it is one. */
+static void lists_are_read_with_the_configuration(void **state)
+{
+    const struct place *p = *state;
+    static const char text[] = "exempt-clients = c\nexempt-dkim-domains = d\ntreat-as-reject = t\nnever-reject = n\n"
+                               "require-dkim = r\n";
+    static const char *const options[] = { "exempt-clients", "exempt-dkim-domains", "treat-as-reject", "never-reject",
+                                           "require-dkim" };
+    const char *path = write_file(p->arena, p->dir, "m.conf", str_of(text), 0644);
+    for (size_t i = 0; i < ROWS(options); i++) {
+        const char *name = strchr("cdtnr", "cdtnr"[i]);
+        const char *file = str_cstr(p->arena, str_first(str_of(name), 1));
+        ROW_STR(options[i], error_of(p, path),
+                str_printf(p->arena, "%s:%zu: %s: %s/%s: No such file or directory", path, i + 1, options[i], p->dir, file));
+        write_file(p->arena, p->dir, file, STR("\n# none\n1.2\n"), 0644);
+        struct str head = str_printf(p->arena, "%s:%zu: %s: %s/%s:3: '1.2' is no ", path, i + 1, options[i], p->dir, file);
+        ROW_STR(options[i], str_first(error_of(p, path), head.n), head);
+        write_file(p->arena, p->dir, file, str_printf(p->arena, "%s.example\n", options[i]), 0644);
+    }
+    struct conf *c = read_or_fail(path);
+    const struct table *const tables[] = { c->exempt_clients, c->exempt_dkim_domains, c->treat_as_reject, c->never_reject,
+                                           c->require_dkim };
+    for (size_t i = 0; i < ROWS(options); i++)
+        for (size_t j = 0; j < ROWS(options); j++)
+            ROW_INT(options[i], table_has_domain(tables[i], str_printf(p->arena, "%s.example", options[j])), i == j);
+    conf_unref(c);
+    write_file(p->arena, p->dir, "c", STR("192.0.2.0/24\n"), 0644);
+    c = read_or_fail(path);
+    assert_false(table_has_names(c->exempt_clients));
+    conf_unref(c);
+}
+
 /* A file named relatively is the same configuration after a chdir(). */
 static void relative_paths_become_absolute(void **state)
 {
@@ -335,6 +367,7 @@ int main(void)
         IN_PLACE(only_regular_files_are_read),
         IN_PLACE(the_text_and_the_policy_are_checked),
         IN_PLACE(tables_are_read_with_the_configuration),
+        IN_PLACE(lists_are_read_with_the_configuration),
         IN_PLACE(relative_paths_become_absolute),
         IN_PLACE(the_installed_file_may_be_missing_for_commands_only),
         IN_PLACE(the_host_name_is_the_default_authserv_id),

@@ -30,11 +30,13 @@ static struct conf *parse_or_fail(struct arena *a, struct str text)
     "socket = \"inet:8891@localhost\" socket-mode = 0666 user = u group = g authserv-id = \"mx.example\"\n"                        \
     "trusted-authserv-ids = { \"a.example\", b } policy = \"x/mine.policy\" quarantine = label dmarc-temperror = tempfail\n"       \
     "internal-networks = { \"2001:db8::/32\" } trusted-forwarders = { \"192.0.2.1\" } nameservers = { \"[::1]:53\" }\n"            \
+    "trusted-relays = { \"192.0.2.2\" } relay-received = no\n"                                                                     \
     "trusted-sealers = { \"lists.example\" } seal-domain = seal.example seal-selector = s seal-key-file = \"/k/seal\"\n"           \
     "trust-ad = yes dns-snapshot = \"a \\\"b\\\\c.json\" dkim-min-rsa-bits = 2048 dkim-accept-unsigned-tail = on\n"                \
     "dkim-clock-slack = 1 log = syslog log-level = debug max-messages = 2 workers = 3\n"                                           \
     "key-directory = keys key-table = \"file:k\" signing-table = \"refile:/s\" sign-all-matches = yes sign-subdomains = yes\n"     \
     "sign-headers = \"*,+x\" sign-oversign-headers = from sign-canonicalization = \"simple/relaxed\" sign-expire-after = 9\n"      \
+    "exempt-clients = c exempt-dkim-domains = d treat-as-reject = t never-reject = n require-dkim = \"file:r\"\n"                  \
     "sender-login-map = l sign-self-check = never require-published-key = yes\n"                                                   \
     "sign \"M\xc3\xbcller.example\" { selector = a key-file = \"a b.pem\" headers = { from, \"x-y\" }\n"                           \
     "  canonicalization = \"simple/relaxed\" oversign = no expire-after = 86400\n"                                                 \

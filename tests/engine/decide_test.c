@@ -43,7 +43,7 @@ static void decisions_and_options(void **state)
 static struct str line_of(struct arena *a, struct msg *m)
 {
     struct str before, after;
-    assert_true(str_rcut(str_of(msg_log_line(m)), ' ', &before, &after));
+    assert_true(str_rcut(str_of(msg_log_line(m, STR_NONE)), ' ', &before, &after));
     assert_true(str_istarts(after, STR("t=")));
     return str_dup(a, before);
 }

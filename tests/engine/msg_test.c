@@ -69,6 +69,10 @@ static void who_is_exempt(void **state)
         { "10.1.2.3", "internal-networks = {\"10.0.0.0/8\"}", false, "internal network" },
         { "11.1.2.3", "internal-networks = {\"10.0.0.0/8\"}", false, NULL },
         { "", "", false, NULL },
+        /* a relay passes on mail of others, also when it stands in a network of ours */
+        { "127.0.0.1", "trusted-relays = \"127.0.0.1\"", false, NULL },
+        { "127.0.0.2", "trusted-relays = \"127.0.0.1\"", false, "internal network" },
+        { "127.0.0.1", "trusted-relays = \"127.0.0.1\"", true, "authenticated" },
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct arena *a = arena_new();

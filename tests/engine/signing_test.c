@@ -144,7 +144,7 @@ static void who_is_signed_for(void **state)
         const char *name = str_cstr(p->arena, str_printf(p->arena, "row %zu", i));
         ROW_INT(name, o->n_signatures, rows[i].signatures);
         ROW_INT(name, o->n_unpublished, rows[i].unpublished);
-        ROW_INT(name, strstr(msg_log_line(m), " keys=unpublished ") != NULL, rows[i].unpublished > 0);
+        ROW_INT(name, strstr(msg_log_line(m, STR_NONE), " keys=unpublished ") != NULL, rows[i].unpublished > 0);
         ROW_STR(name, str_of(o->sign_reason), str_of(rows[i].reason));
         struct str value = o->n_signatures > 0 ? o->edits[0].value : STR_NONE;
         for (size_t k = 0; k < value.n; k++) /* unfold */

@@ -12,6 +12,8 @@
 #include "mailseal/headers.h"
 #include "mailseal/policy.h"
 
+#include "tests/policy/fake_table.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_profile(struct arena *a, const char *path)

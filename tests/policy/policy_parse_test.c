@@ -1,4 +1,5 @@
 /* policy_parse_test.c - every mistake in a profile is an error with its line, and no profile is half loaded. */
+#include "tests/policy/fake_table.h"
 #include "tests/policy/profile.h"
 
 #include <sys/stat.h>
@@ -7,7 +8,9 @@
 
 #define ALL             "\nrule \"all\" {\n  action = accept\n}\n"
 #define REJECT(reply)   "\n\nrule \"all\" {\n  action = reject\n  reply = \"" reply "\"\n}\n"
-#define TEMPFAIL(reply) "\n\nrule \"all\" {\n  action = tempfail\n  reply = \"" reply "\"\n}\n"
+#define TEMPFAIL(reply) "\n\nrule \"a\" { when = {\"list=yes\"}\n  action = tempfail\n  reply = \"" reply "\"\n}\n" ALL
+#define WHEN(condition) "rule \"a\" {\n when = {\"" condition "\"}\n action = accept\n}\n" ALL
+#define OPTION(option)  "rule \"a\" {\n when = {\"list=yes\"}\n action = accept\n " option "\n}\n" ALL
 
 struct row {
     const char *name, *text;
@@ -36,7 +39,7 @@ static const struct row rows[] = {
     { "no action", "\nrule \"a\" {\n  when = {\"dmarc=fail\"}\n}\n" ALL, ":2: rule 'a' has no action" },
     { "unknown option", "rule \"a\" {\n  then = accept\n}\n", ":2: no such option 'then'" },
     { "unknown section", "\nrole \"a\" {\n  action = accept\n}\n", ":2: no such option 'role'" },
-    { "no name", "\nrule {\n  action = accept\n}\n", ":2: 'rule' must be followed by '=', or by a title and '{'" },
+    { "no title", "\nrule {\n  action = accept\n}\n", ":2: 'rule' must be followed by '=', or by a title and '{'" },
     { "empty name", "rule \"\" { action = accept }", ":1: a rule's name is 1 to 64 letters, digits, spaces, '-', '_' and '.'" },
     { "the same name again", "rule \"a\" {\n when = {\"list=yes\"}\n action = accept\n}\nrule \"a\" {\n action = accept\n}\n",
       ":5: there are two rules 'a', the first in line 1" },
@@ -92,6 +95,44 @@ static const struct row rows[] = {
     /* SC-5: the text cannot be guessed; SC-14: quarantine is no reply */
     { "reject without reply", "rule \"all\" { action = reject }", ":1: rule 'all' needs a reply" },
     { "tempfail without reply", "rule \"all\" { action = tempfail }", ":1: rule 'all' needs a reply" },
+    { "every variable",
+      REJECT("550 5.7.1 %{client-ip} %{queue-id} %{sender-domain} %{rule} %{reason} %{why} %{from-domain} %{spf-domain}"), NULL },
+    { "every action", "rule \"a\" { when = {\"list=yes\"} action = label }\nrule \"b\" { action = discard }", NULL },
+    { "label with reply", "rule \"all\" { action = label reply = \"550 5.7.1 Text\" }",
+      ":1: rule 'all' has a reply, but the action label sends none" },
+    { "discard with reply", "rule \"all\" { action = discard reply = \"550 5.7.1 Text\" }",
+      ":1: rule 'all' has a reply, but the action discard sends none" },
+    { "the name of what no rule matches", "rule exempt { action = accept }",
+      ":1: the name 'exempt' is taken: of outbound mail that no rule matches" },
+    /* texts */
+    { "a domain", WHEN("from-domain=example.org"), NULL },
+    { "domains below", WHEN("sender-domain != .example.org | Example.ORG. | \xc3\xa9.example"), NULL },
+    { "no domain at all", WHEN("sender-domain=<>"), NULL },
+    { "tables", WHEN("recipient-domain=/lists/one|file:/lists/two|socketmap:unix:/run/x:three"), NULL },
+    { "a daemon", WHEN("daemon=smtpd/submission|Relay 2|<>"), NULL },
+    { "no domain name", WHEN("from-domain=exa mple"), ":2: no domain name, no table and not <>: 'exa mple'" },
+    { "an empty domain", WHEN("from-domain="), ":2: no domain name, no table and not <>: ''" },
+    { "an empty alternative of domains", WHEN("from-domain=a.example|"), ":2: no domain name, no table and not <>: ''" },
+    { "a dot", WHEN("from-domain=."), ":2: no domain name, no table and not <>: '.'" },
+    { "a star", WHEN("from-domain=*.example"), ":2: no domain name, no table and not <>: '*.example'" },
+    { "an empty daemon", WHEN("daemon=a|"), ":2: a name is missing; <> stands for none" },
+    { "a table that is not there", WHEN("from-domain=/lists/missing"), ":2: /lists/missing: No such file or directory" },
+    /* who says so, and until when */
+    { "notes", OPTION("reason = \"ticket 4711\" owner = \"postmaster\" expires = \"2027-02-28\""), NULL },
+    { "an empty reason", OPTION("reason = \"\""), ":4: 'reason' is a text of 1 to 200 characters" },
+    { "8-bit owner", OPTION("owner = \"J\xc3\xb6rg\""), ":4: 'owner' is printable ASCII" },
+    { "a leap day", OPTION("expires = \"2028-02-29\""), NULL },
+    { "no leap day", OPTION("expires = \"2027-02-29\""), ":4: '2027-02-29' is no date: YYYY-MM-DD" },
+    { "month 13", OPTION("expires = \"2027-13-01\""), ":4: '2027-13-01' is no date: YYYY-MM-DD" },
+    { "day 0", OPTION("expires = \"2027-01-00\""), ":4: '2027-01-00' is no date: YYYY-MM-DD" },
+    { "month 0", OPTION("expires = \"2027-00-10\""), ":4: '2027-00-10' is no date: YYYY-MM-DD" },
+    { "a short year", OPTION("expires = \"27-01-01\""), ":4: '27-01-01' is no date: YYYY-MM-DD" },
+    { "a time", OPTION("expires = \"2027-01-01T00:00\""), ":4: '2027-01-01T00:00' is no date: YYYY-MM-DD" },
+    { "the last rule expires", "rule all {\n action = accept\n expires = \"2027-01-01\"\n}",
+      ":1: the last rule must match everything: it cannot expire" },
+    { "the last rule tempfails", "rule all { action = tempfail reply = \"451 4.7.1 Text\" }",
+      ":1: the last rule must match everything: tempfail has its limits" },
+    { "a rule for everything that expires", "rule a { action = accept expires = \"2027-01-01\" }" ALL, NULL },
     { "accept with reply", "rule \"all\" { action = accept reply = \"550 5.7.1 Text\" }",
       ":1: rule 'all' has a reply, but the action accept sends none" },
     { "quarantine with reply", "rule \"all\" { action = quarantine reply = \"550 5.7.1 Text\" }",
@@ -138,6 +179,32 @@ static void limits_of_one_rule(void **state)
     strcpy(text + full + LIMIT_REPLY - 9, "\" }");
     assert_null(profile_read(a, text, strlen(text), &error));
     assert_string_equal(error, ":1: the reply is longer than 400 characters");
+    arena_free(a);
+}
+
+static void a_table_is_opened_once(void **state)
+{
+    struct arena *a = arena_new();
+    const char *error;
+    struct buf text;
+
+    (void)state;
+    fake_tables_read = 0;
+    profile_of(a,
+               "rule \"a\" { when = {\"from-domain=/lists/one\", \"sender-domain!=/lists/one|/lists/two\"} action = accept }" ALL);
+    assert_int_equal(fake_tables_read, 2);
+
+    buf_init(&text, a, 64 * 1024);
+    buf_puts(&text, "rule \"a\" { when = {\"from-domain=/lists/0");
+    for (int i = 1; i < 64; i++)
+        buf_printf(&text, "|/lists/%d", i);
+    size_t full = text.n;
+    buf_puts(&text, "\"} action = accept }" ALL);
+    assert_non_null(profile_read(a, text.p, text.n, &error));
+    buf_cut(&text, full);
+    buf_puts(&text, "|/lists/64\"} action = accept }" ALL);
+    assert_null(profile_read(a, text.p, text.n, &error));
+    assert_string_equal(error, ":1: more than 64 tables");
     arena_free(a);
 }
 
@@ -206,7 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mistake_is_an_error_with_its_line), cmocka_unit_test(limits_of_one_rule),
         cmocka_unit_test(more_rules_than_the_limit_are_refused),  cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
-        cmocka_unit_test(a_profile_is_named_after_its_file),
+        cmocka_unit_test(a_profile_is_named_after_its_file),      cmocka_unit_test(a_table_is_opened_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ static void replacing_returns_the_old_value(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    struct map *m = map_new(a);
+    struct map *m = map_new_for(a, 1000);
+    size_t bytes = arena_bytes(a);
     int one, two;
     assert_null(map_get(m, STR_NONE));
     assert_null(map_set(m, STR_NONE, &one));
@@ -32,6 +33,10 @@ static void replacing_returns_the_old_value(void **state)
     assert_null(map_set(m, STR("a\0b"), &one));
     assert_null(map_get(m, STR("a\0c")));
     assert_ptr_equal(map_get(m, STR("a\0b")), &one);
+    static const char keys[1200];
+    for (size_t n = 4; n < 1000; n++)
+        assert_null(map_set(m, (struct str){ keys, n }, &one));
+    assert_int_equal(arena_bytes(a), bytes);
     arena_free(a);
 }
 

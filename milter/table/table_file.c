@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config_int.h"
+#include "mailseal/arena.h"
+#include "mailseal/table_file.h"
 
 static bool read_all(struct table_file *f, struct arena *a, int fd)
 {
@@ -38,7 +39,7 @@ static bool read_all(struct table_file *f, struct arena *a, int fd)
     return true;
 }
 
-bool table_open(struct table_file *f, struct arena *a, struct arena *scratch, const char *path)
+bool table_file_open(struct table_file *f, struct arena *a, struct arena *scratch, const char *path)
 {
     *f = (struct table_file){ .line = 0 };
     conf_text_init(&f->text, scratch, path);
@@ -51,7 +52,7 @@ bool table_open(struct table_file *f, struct arena *a, struct arena *scratch, co
     return ok;
 }
 
-bool table_next(struct table_file *f, struct str *entry)
+bool table_file_next(struct table_file *f, struct str *entry)
 {
     while (f->rest.n > 0) {
         struct str line, comment;
@@ -66,7 +67,7 @@ bool table_next(struct table_file *f, struct str *entry)
     return false;
 }
 
-void table_cut(struct str entry, struct str *word, struct str *rest)
+void table_file_cut(struct str entry, struct str *word, struct str *rest)
 {
     size_t n = 0;
     while (n < entry.n && !char_is_space(entry.p[n]))

@@ -1,0 +1,273 @@
+/*
+ * explain_checks.c - what each check found, told to somebody who has never read an RFC: the middle of an explanation.
+ *
+ * Everything comes from the document that explain_json.c makes; the head and the policy are in explain_text.c.
+ */
+#include "engine_int.h"
+#include "page.h"
+
+/* ---- the author ---- */
+
+void explain_author(struct page *p)
+{
+    const struct json *author = js_member(p->doc, "author");
+    page_title(p, "Author", "whom do mail programs show as the sender?");
+    if (page_is(author, "status", "one")) {
+        page_say(p, 0,
+                 "The From field names an address at %s. The checks below ask one thing: was this message really sent for %s?",
+                 page_member(p, author, "domain"), page_member(p, author, "domain"));
+        return;
+    }
+    page_say(p, 0, "The From field does not name exactly one author: %s.", page_member(p, author, "reason"));
+    page_say(p, 0, "So there is no domain that could be asked whether it sent the message.");
+}
+
+/* ---- the client and SPF ---- */
+
+static void say_client(struct page *p)
+{
+    static const struct {
+        const char *class, *words;
+    } rows[] = {
+        { "outside", "a host outside the site" },
+        { "internal", "a host of the site (internal-networks)" },
+        { "local", "a program on this host" },
+        { "relay", "a relay of the site (trusted-relays)" },
+    };
+    const struct json *client = js_member(p->doc, "client");
+    const char *words = rows[0].words;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (page_is(client, "class", rows[i].class))
+            words = rows[i].words;
+    page_say(p, 0, "The message was handed over by %s, %s, which called itself \"%s\" (HELO).",
+             page_text(client, "ip").n > 0 ? page_member(p, client, "ip") : "an address that is not known", words,
+             page_member(p, client, "helo"));
+}
+
+static void say_sender(struct page *p)
+{
+    const struct json *envelope = js_member(p->doc, "envelope");
+    if (page_truth(envelope, "null_sender"))
+        page_say(p, 0, "The envelope sender, where bounces go, is empty: the message is itself a bounce or a notice.");
+    else if (page_text(envelope, "sender_domain").n == 0)
+        page_say(p, 0, "The envelope sender, where bounces go, has no valid domain.");
+    else
+        page_say(p, 0, "The envelope sender, where bounces go, is an address at %s.", page_member(p, envelope, "sender_domain"));
+}
+
+/* What a result says about a host and a domain; NULL: only the reason can say it. */
+static const char *spf_words(const struct json *spf)
+{
+    static const struct {
+        const char *result, *words;
+    } rows[] = {
+        { "pass", "its SPF record lists this host" },
+        { "fail", "its SPF record says that this host must not send for it" },
+        { "softfail", "its SPF record says that this host probably should not send for it" },
+        { "neutral", "its SPF record says nothing about this host" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (page_is(spf, "result", rows[i].result))
+            return rows[i].words;
+    return NULL;
+}
+
+static void say_spf(struct page *p, const char *name, const struct json *spf)
+{
+    const char *words = spf_words(spf), *domain = page_text(spf, "domain").n > 0 ? page_member(p, spf, "domain") : "(no domain)";
+    if (words == NULL)
+        page_item(p, 0, "-", "%s: %s for %s: %s.", name, page_member(p, spf, "result"), domain, page_member(p, spf, "reason"));
+    else if (page_text(spf, "mechanism").n > 0 && !page_is(spf, "mechanism", "default"))
+        page_item(p, 0, "-", "%s: %s for %s: %s, by the term \"%s\".", name, page_member(p, spf, "result"), domain, words,
+                  page_member(p, spf, "mechanism"));
+    else
+        page_item(p, 0, "-", "%s: %s for %s: %s.", name, page_member(p, spf, "result"), domain, words);
+    if (page_text(spf, "explanation").n > 0)
+        page_say(p, 2, "%s explains: \"%s\"", domain, page_member(p, spf, "explanation"));
+}
+
+void explain_spf(struct page *p)
+{
+    const struct json *helo = js_member(p->doc, "helo");
+    page_title(p, "Client and SPF", "may this host send for the envelope sender's domain?");
+    say_client(p);
+    say_sender(p);
+    say_spf(p, "SPF", js_member(p->doc, "spf"));
+    if (!page_truth(js_member(p->doc, "envelope"), "null_sender"))
+        say_spf(p, "SPF of the HELO name (not used by DMARC)", helo);
+}
+
+/* ---- DKIM ---- */
+
+/* What lies behind the reasons one meets most. */
+static const char *dkim_hint(const struct json *signature)
+{
+    static const struct {
+        const char *reason, *hint;
+    } rows[] = {
+        { "body hash did not verify", "the text was changed after it was signed, as mailing lists do that add a footer" },
+        { "signature did not verify",
+          "a signed header field, often the subject, was changed on the way, or the signature was made up" },
+        { "no key record", "the key is not published, or not any more: nobody can verify the signature" },
+        { "key revoked", "the domain has withdrawn the key" },
+        { "no answer to the key lookup", "the DNS did not answer, the signature may be good" },
+        { "l= leaves the end of the body unsigned", "somebody may have added text below what was signed" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (page_is(signature, "reason", rows[i].reason))
+            return rows[i].hint;
+    return NULL;
+}
+
+static void say_signature(struct page *p, const struct json *s)
+{
+    const char *hint = dkim_hint(s), *domain = page_text(s, "domain").n > 0 ? page_member(p, s, "domain") : "(no domain)";
+    const char *key = page_member(p, s, "selector"), *reason = page_member(p, s, "reason");
+    if (page_is(s, "result", "pass"))
+        page_item(p, 0, "-", "DKIM: pass for %s: the signature is good, made with its key \"%s\"%s%s.", domain, key,
+                  reason[0] != '\0' ? "; remark: " : "", reason);
+    else if (hint != NULL)
+        page_item(p, 0, "-", "DKIM: %s for %s (key \"%s\"): %s. That is: %s.", page_member(p, s, "result"), domain, key, reason,
+                  hint);
+    else
+        page_item(p, 0, "-", "DKIM: %s for %s (key \"%s\"): %s.", page_member(p, s, "result"), domain, key, reason);
+}
+
+void explain_dkim(struct page *p)
+{
+    const struct json *list = js_member(p->doc, "dkim");
+    page_title(p, "DKIM", "who has signed the message, and is it unchanged?");
+    if (js_count(list) == 0)
+        page_say(p, 0, "The message bears no signature.");
+    for (size_t i = 0; i < js_count(list); i++)
+        say_signature(p, js_item(list, i));
+}
+
+/* ---- ARC ---- */
+
+static void say_set(struct page *p, const struct json *set)
+{
+    page_item(p, 0, "-", "Seal %lld is of %s, which this site %s; it says that the message %s when it arrived there.",
+              (long long)js_integer(js_member(set, "instance")), page_member(p, set, "domain"),
+              page_truth(set, "trusted") ? "trusts (trusted-sealers)" : "does not trust (it is not in trusted-sealers)",
+              page_truth(set, "reports_pass") ? "passed DMARC" : "had not passed DMARC");
+}
+
+void explain_arc(struct page *p)
+{
+    const struct json *arc = js_member(p->doc, "arc"), *sets = js_member(arc, "sets");
+    page_title(p, "ARC", "what do hosts on the way say they saw?");
+    if (page_is(arc, "result", "none")) {
+        page_say(p, 0, "No forwarder or mailing list has sealed the message.");
+        return;
+    }
+    if (page_is(arc, "result", "pass"))
+        page_say(p, 0,
+                 "The seals are good (ARC pass). Anybody can seal a message: a seal counts only from hosts this site trusts.");
+    else
+        page_say(p, 0, "The seals are not good, so what they say does not count: %s (ARC %s).", page_member(p, arc, "reason"),
+                 page_member(p, arc, "result"));
+    for (size_t i = 0; i < js_count(sets); i++)
+        say_set(p, js_item(sets, i));
+}
+
+/* ---- DMARC ---- */
+
+static void say_walk(struct page *p, const struct json *dmarc)
+{
+    const struct json *queries = js_member(dmarc, "queries");
+    page_say(p, 0,
+             "A domain publishes its wishes (its DMARC record) in the DNS under the name _dmarc.DOMAIN. What was asked, from the"
+             " author's domain upwards:");
+    for (size_t i = 0; i < js_count(queries); i++) {
+        const struct json *q = js_item(queries, i);
+        const char *mark = str_cstr(p->a, str_printf(p->a, "%zu.", i + 1));
+        if (js_kind(js_member(q, "text")) == JS_TEXT)
+            page_item(p, 2, mark, "_dmarc.%s: %s, \"%s\"", page_member(p, q, "name"), page_member(p, q, "why"),
+                      page_member(p, q, "text"));
+        else
+            page_item(p, 2, mark, "_dmarc.%s: %s", page_member(p, q, "name"), page_member(p, q, "why"));
+    }
+}
+
+static const char *wish(struct str policy)
+{
+    return str_eq(policy, STR("reject"))       ? "refuse it"
+           : str_eq(policy, STR("quarantine")) ? "treat it as suspicious"
+                                               : "treat it as any other mail, and only report about it";
+}
+
+static void say_policy(struct page *p, const struct json *dmarc)
+{
+    const struct json *record = js_member(dmarc, "record");
+    const char *owner = page_member(p, record, "domain"), *tag = page_member(p, dmarc, "tag");
+    const char *about = page_is(dmarc, "tag", "np")   ? "a name below it that does not exist"
+                        : page_is(dmarc, "tag", "sp") ? "names below it"
+                        : page_is(dmarc, "record_domain", page_member(p, dmarc, "from_domain")) ? "it"
+                                                                                                : "it and the names below it";
+    page_say(p, 0, "The record of %s asks of mail from %s that is not confirmed: %s (%s=%s).", owner, about,
+             wish(page_text(dmarc, "policy")), tag, page_member(p, dmarc, "policy"));
+    if (page_is(record, "t", "y"))
+        page_say(p, 0, "It also says t=y, which means that the domain is only trying this out: one step less is to be done (%s).",
+                 page_member(p, dmarc, "applied"));
+    if (page_text(record, "remark").n > 0)
+        page_say(p, 0, "A fault of the record: %s.", page_member(p, record, "remark"));
+}
+
+static void say_organization(struct page *p, const struct json *dmarc)
+{
+    const char *org = page_member(p, dmarc, "org_domain");
+    if (org[0] != '\0' && page_text(dmarc, "org_domain_why").n > 0)
+        page_say(p, 0, "%s belongs to the organization at %s (%s).", page_member(p, dmarc, "from_domain"), org,
+                 page_member(p, dmarc, "org_domain_why"));
+}
+
+/* Which domains count for one mechanism. */
+static void say_counts(struct page *p, const char *check, const struct json *dmarc, const char *mode)
+{
+    const char *author = page_member(p, dmarc, "from_domain");
+    bool strict = page_is(js_member(dmarc, "record"), mode, "s");
+    if (strict)
+        page_item(p, 0, "-", "%s counts if it passed for %s itself (the record wants it strict: %s=s).", check, author, mode);
+    else
+        page_item(p, 0, "-", "%s counts if it passed for %s or another name of its organization.", check, author);
+}
+
+static void say_aligned(struct page *p, const char *check, const struct json *result, bool aligned)
+{
+    if (!page_is(result, "result", "pass"))
+        page_say(p, 2, "%s did not pass%s%s: it does not count.", check, page_text(result, "domain").n > 0 ? " for " : "",
+                 page_member(p, result, "domain"));
+    else if (aligned)
+        page_say(p, 2, "%s passed for %s: it counts.", check, page_member(p, result, "domain"));
+    else
+        page_say(p, 2, "%s passed for %s, which is another domain: it does not count.", check, page_member(p, result, "domain"));
+}
+
+static void say_alignment(struct page *p, const struct json *dmarc)
+{
+    const struct json *list = js_member(p->doc, "dkim");
+    page_say(p, 0, "One check that passed for the author's domain is enough (\"alignment\"):");
+    say_counts(p, "SPF", dmarc, "aspf");
+    say_aligned(p, "It", js_member(p->doc, "spf"), page_truth(dmarc, "spf_aligned"));
+    say_counts(p, "DKIM", dmarc, "adkim");
+    if (js_count(list) == 0)
+        page_say(p, 2, "There is no signature.");
+    for (size_t i = 0; i < js_count(list); i++)
+        say_aligned(p, "A signature", js_item(list, i), page_truth(js_item(list, i), "aligned"));
+}
+
+void explain_dmarc(struct page *p)
+{
+    const struct json *dmarc = js_member(p->doc, "dmarc");
+    page_title(p, "DMARC", "do the checks that passed belong to the author?");
+    if (js_count(js_member(dmarc, "queries")) > 0) {
+        say_walk(p, dmarc);
+        if (page_text(dmarc, "tag").n > 0)
+            say_policy(p, dmarc);
+        say_organization(p, dmarc);
+    }
+    if (page_text(dmarc, "tag").n > 0)
+        say_alignment(p, dmarc);
+    page_say(p, 0, "Result: DMARC %s: %s.", page_member(p, dmarc, "result"), page_member(p, dmarc, "reason"));
+}
