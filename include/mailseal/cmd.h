@@ -16,6 +16,7 @@ int cmd_spf(int argc, char **argv);
 int cmd_dmarc(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 
 /* "mailseal NAME: message" on stderr; usage_error() adds the hint to --help. They return the exit code 1 or 2. */

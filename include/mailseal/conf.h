@@ -104,6 +104,11 @@ struct conf {
     int64_t max_messages;       /* messages worked on at once; above: 451 */
     int64_t workers;            /* threads of the pool */
 
+    const char *journal;      /* "" : none */
+    int64_t journal_max_size; /* MiB */
+    int64_t journal_max_age;  /* days */
+    bool journal_redact;      /* journal-redact = "none" | "client" */
+
     const char *key_directory;              /* key-directory; "" : none */
     const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH" or "/PATH"; "" : none */
     bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */

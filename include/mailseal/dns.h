@@ -97,8 +97,9 @@ struct dns_notes;
 struct dns_notes *dns_notes_new(size_t max);
 struct dns_notes *dns_notes_ref(struct dns_notes *k);
 void dns_notes_unref(struct dns_notes *k);
-/* As dns_record_json(); *whole is false when something was left out. */
-struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool *whole);
+/* As dns_record_json(), without the names that hides() wants hidden (NULL: none). *whole is false when something was left out. */
+struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool (*hides)(void *ctx, struct str name), void *ctx,
+                            bool *whole);
 
 /* The meter of one message: counts its questions, refuses those beyond `max` and cuts deadlines to `deadline`: both answer
  * DNS_TEMPFAIL with a reason. Does not own inner. Counted references, because a task may outlive its message. dns_meter_new()

@@ -30,6 +30,10 @@ struct conf *env_conf(struct env *e);
 /* A reload: new connections and messages use it. Takes over the reference. What only a restart can change is named in the log. */
 void env_set_conf(struct env *e, struct conf *conf);
 struct dns *env_dns(struct env *e);
+/* Begins the journal of the configuration, if it has one: for the daemon. False with a reason, as journal_start() says. */
+bool env_start_journal(struct env *e, const char **error) __attribute__((warn_unused_result));
+/* Writes what is queued; messages still in work are no longer added. */
+void env_stop_journal(struct env *e);
 
 /* ---- the edits a mail server is asked for ---- */
 enum edit_op { EDIT_INSERT, EDIT_DELETE };
@@ -58,6 +62,7 @@ struct outcome {
     struct author author;
     struct dmarc_result dmarc;
     struct policy_facts facts;
+    struct policy_decision said;     /* by the policy about these facts, before anything else was looked at */
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
     const char *policy_name;
     bool held;               /* quarantine = hold and action is quarantine */
@@ -97,6 +102,8 @@ void msg_eoh(struct msg *m);
 bool msg_body(struct msg *m, const void *p, size_t n);
 /* Joins everything until the deadline and decides. Valid until msg_free(). queue_id may be empty. */
 const struct outcome *msg_eom(struct msg *m);
+/* Adds the message to the journal, if there is one: after msg_eom(). Never waits. queue_id may be empty. */
+void msg_journal(struct msg *m, struct str queue_id);
 void msg_free(struct msg *m);
 const struct conf *msg_conf(const struct msg *m);
 

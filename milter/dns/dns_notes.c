@@ -162,29 +162,31 @@ static const char *made_up_name(const struct dns_notes *k, struct arena *a, unsi
     return str_cstr(a, name);
 }
 
-static struct json *snapshot_of(const struct dns_notes *k, struct arena *a)
+static void write_name(struct json *root, struct arena *a, const struct dns_notes *k, const struct kept_name *n, unsigned *made_up)
+{
+    struct json *types = js_add_object(root, str_cstr(a, n->name));
+    if (n->alias) {
+        const char *target = made_up_name(k, a, made_up);
+        js_add_text(js_add_array(types, "CNAME"), NULL, str_of(target));
+        types = js_add_object(root, target);
+    }
+    for (int type = 0; type <= DNS_AAAA; type++)
+        if (n->of[type] != NULL && !(n->alias && type == DNS_CNAME))
+            write_answer(types, (enum dns_type)type, n->of[type]);
+}
+
+struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool (*hides)(void *ctx, struct str name), void *ctx, bool *whole)
 {
     struct json *root = js_object(a);
     unsigned made_up = 0;
-    for (struct kept_name *n = k->first; n != NULL; n = n->next) {
-        struct json *types = js_add_object(root, str_cstr(a, n->name));
-        if (n->alias) {
-            const char *target = made_up_name(k, a, &made_up);
-            js_add_text(js_add_array(types, "CNAME"), NULL, str_of(target));
-            types = js_add_object(root, target);
-        }
-        for (int type = 0; type <= DNS_AAAA; type++)
-            if (n->of[type] != NULL && !(n->alias && type == DNS_CNAME))
-                write_answer(types, (enum dns_type)type, n->of[type]);
-    }
-    return root;
-}
-
-struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool *whole)
-{
     pthread_mutex_lock(&k->lock);
-    struct json *root = snapshot_of(k, a);
     *whole = !k->full;
+    for (struct kept_name *n = k->first; n != NULL; n = n->next) {
+        if (hides != NULL && hides(ctx, n->name))
+            *whole = false;
+        else
+            write_name(root, a, k, n, &made_up);
+    }
     pthread_mutex_unlock(&k->lock);
     return root;
 }

@@ -94,7 +94,7 @@ struct dns *dns_record_new(struct dns *inner)
 struct json *dns_record_json(struct dns *d, struct arena *a)
 {
     bool whole;
-    return dns_notes_json(recorder_of(d)->notes, a, &whole);
+    return dns_notes_json(recorder_of(d)->notes, a, NULL, NULL, &whole);
 }
 
 bool dns_record_write(struct dns *d, const char *path)

@@ -9,6 +9,7 @@ static void judge(struct msg *m)
     const struct conf *conf = m->conf;
     facts_of(m);
     policy_decide(conf->policy, &o->facts, m->arena, &o->decision);
+    o->said = o->decision;
     if (o->decision.action == ACTION_QUARANTINE) {
         o->held = conf->quarantine_hold;
         if (!o->held)
@@ -29,6 +30,7 @@ void outcome_decide(struct msg *m)
         return;
     }
     o->decision = (struct policy_decision){ .action = ACTION_ACCEPT, .rule = "exempt" };
+    o->said = o->decision;
     o->spf.reason = o->helo.reason = o->dmarc.reason = "not judged";
     if (o->author.status == AUTHOR_ONE)
         o->dmarc.from_domain = o->author.domain;

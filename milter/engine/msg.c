@@ -30,6 +30,7 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
     m->class = client_class(m->conf, c->ip, info->local);
     m->exempt_reason = client_exemption(m->class, info->authenticated);
     headers_init(&m->headers, a);
+    record_begin(m);
     if (m->exempt_reason == NULL && m->class != CLIENT_RELAY)
         checks_start_spf(m);
     return m;

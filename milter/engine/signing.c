@@ -192,7 +192,7 @@ void signing_start(struct msg *m)
     o->sign_reason = login_fault(m, local);
     if (o->sign_reason != NULL)
         return;
-    m->dns = dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS);
+    m->dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS));
     size_t n = keyring_find(m->conf->keyring, m->arena, local, o->author.domain, keys);
     if (n == 0)
         o->sign_reason = "no key signs for the author's domain";

@@ -239,6 +239,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     const struct outcome *o = msg_eom(s->msg);
     progress_leave(&waiting);
     log_info("%s", msg_log_line(s->msg, str_of(macro_queue_id(ctx))));
+    msg_journal(s->msg, str_of(macro_get(ctx, "i")));
     sfsistat verdict = outcome_apply(ctx, s, o);
     message_end(s);
     return verdict;

@@ -13,7 +13,7 @@ static struct str text_of(struct dns_notes *k, struct arena *a, bool whole)
 {
     struct str line;
     bool got;
-    struct json *j = dns_notes_json(k, a, &got);
+    struct json *j = dns_notes_json(k, a, NULL, NULL, &got);
     assert_true(js_line(a, j, 10000, &line));
     assert_int_equal(got, whole);
     return line;
@@ -32,6 +32,32 @@ static void the_last_answer_is_kept(void **state)
     ROW_STR("both", text_of(k, a, true), STR("{\"b.example\":{\"TXT\":[\"two\"]},\"a.example\":{\"TXT\":[\"one\"]}}"));
     dns_notes_unref(k);
     dns_notes_unref(NULL);
+    arena_free(a);
+}
+
+static bool hides_a(void *ctx, struct str name)
+{
+    ++*(int *)ctx;
+    return name.p[0] == 'a';
+}
+
+static void names_can_be_hidden(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct dns_notes *k = dns_notes_new(10000);
+    struct str line;
+    bool whole;
+    int asked = 0;
+    dns_notes_keep(k, STR("b.example"), DNS_TXT, &first);
+    assert_true(js_line(a, dns_notes_json(k, a, hides_a, &asked, &whole), 1000, &line));
+    assert_true(whole);
+    dns_notes_keep(k, STR("a.example"), DNS_TXT, &first);
+    assert_true(js_line(a, dns_notes_json(k, a, hides_a, &asked, &whole), 1000, &line));
+    assert_false(whole);
+    ROW_STR("rest", line, STR("{\"b.example\":{\"TXT\":[\"one\"]}}"));
+    assert_int_equal(asked, 3);
+    dns_notes_unref(k);
     arena_free(a);
 }
 
@@ -101,9 +127,8 @@ static void a_time_out_is_noted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_last_answer_is_kept),
-        cmocka_unit_test(what_does_not_fit_is_left_out),
-        cmocka_unit_test(two_meters_share_notes),
+        cmocka_unit_test(the_last_answer_is_kept),       cmocka_unit_test(names_can_be_hidden),
+        cmocka_unit_test(what_does_not_fit_is_left_out), cmocka_unit_test(two_meters_share_notes),
         cmocka_unit_test(a_time_out_is_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
