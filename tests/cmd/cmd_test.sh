@@ -10,7 +10,7 @@ run 0 "version" "$program" --version
 says out "mailseal "
 run 2 "unknown command" "$program" nonsense
 says err "no such command 'nonsense'"
-for command in milter check spf dmarc sign key config; do
+for command in milter check spf dmarc sign key replay config; do
     run 0 "$command --help" "$program" "$command" --help
     says out "usage: mailseal $command"
     run 2 "$command with an unknown option" "$program" "$command" --nonsense
