@@ -79,6 +79,11 @@ void dmarc_drop(struct dmarc *d);
 void dmarc_eval(struct dmarc *d, const struct author *author, const struct dmarc_identifier *spf,
                 const struct dmarc_identifier *dkim, size_t n_dkim, struct arena *a, struct dmarc_result *out);
 
+/* Beside the result, and without questions: does a domain (normal form) belong to the Author Domain's organization? Relaxed alignment
+ * (4.10.2) as far as the walk of the Author Domain alone tells; where no record was found the same name, and names of which one lies
+ * below the other and the higher one has two labels. In strict mode the same name. For what dmarc_eval() decided, its result counts. */
+bool dmarc_is_aligned(const struct dmarc_result *r, struct str domain, bool strict);
+
 /* Discovery alone, for `mailseal dmarc`: fills the policy, record, walk and organizational domain; code is none or temperror, or
  * pass where a record applies. */
 void dmarc_discover(struct dns *dns, struct str domain, int64_t deadline, struct arena *a, struct dmarc_result *out);

@@ -64,8 +64,10 @@ struct outcome {
     struct policy_facts facts;
     struct policy_decision said;     /* by the policy about these facts, before anything else was looked at */
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
+    struct str disagreement;         /* of recipients, what the policy wants for each domain, when they differ; or empty */
     const char *policy_name;
     bool held;               /* quarantine = hold and action is quarantine */
+    const char *label;       /* what X-Mailseal-Label says the policy asked for, "quarantine" or "label"; NULL: no such field */
     size_t n_signatures;     /* put on the message */
     unsigned n_unpublished;  /* keys that signed, or were not let sign, though the DNS does not have them so */
     const char *sign_reason; /* a literal: why an outbound message was not signed, or NULL */
@@ -86,6 +88,7 @@ struct msg;
 struct msg_info {
     struct str mail_from; /* as the mail server gave it, brackets or not */
     struct str auth_user; /* {auth_authen}, empty when not authenticated */
+    struct str daemon;    /* {daemon_name}: the service of the mail server; or empty */
     bool authenticated;   /* {auth_type} or {auth_authen} was there */
     bool local;           /* submitted without a network client (check: never; filter: as it decides) */
 };
@@ -98,12 +101,14 @@ void msg_header(struct msg *m, struct str name, struct str value);
 void msg_headers_lost(struct msg *m);
 /* End of header: starts key and DMARC lookups, decides whether to sign. */
 void msg_eoh(struct msg *m);
+/* The mail server's name for the message, when it is known, for replies: any time before msg_eom(). */
+void msg_queue_id(struct msg *m, struct str id);
 /* False when the rest of the body is not needed. */
 bool msg_body(struct msg *m, const void *p, size_t n);
-/* Joins everything until the deadline and decides. Valid until msg_free(). queue_id may be empty. */
+/* Joins everything until the deadline and decides. Valid until msg_free(). */
 const struct outcome *msg_eom(struct msg *m);
-/* Adds the message to the journal, if there is one: after msg_eom(). Never waits. queue_id may be empty. */
-void msg_journal(struct msg *m, struct str queue_id);
+/* Adds the message to the journal, if there is one: after msg_eom(). Never waits. */
+void msg_journal(struct msg *m);
 void msg_free(struct msg *m);
 const struct conf *msg_conf(const struct msg *m);
 
@@ -113,13 +118,14 @@ struct json *outcome_json(struct arena *a, const struct outcome *o, const struct
 /* The record, the walk and the organizational domain as members of an object. */
 void dmarc_result_json(struct json *o, const struct dmarc_result *r);
 
-/* Tells an outcome_json() to people: ASCII, wrapped. Members it may have besides: "queue_id" (text; the message is one of the journal,
- * and told of in the past tense), "dns" (an object, see dns_record_json()), "profiles" (a list of {profile, action, rule} or
- * {profile, error}: the same facts under other policies), "taken" (a list of {what, value, from}: what was found in the message). */
+/* Tells an outcome_json() to people: ASCII, wrapped. Members it may have besides: "queue_id" (text; the message is one of the
+ * journal, and told of in the past tense), "dns" (an object, see dns_record_json()), "profiles" (a list of {profile, action, rule}
+ * or {profile, error}: the same facts under other policies), "taken" (a list of {what, value, from}: what was found in the
+ * message). */
 void explain_print(FILE *f, struct arena *a, const struct json *doc);
 
-/* The verdict line (mailseal(8) says which words), text or JSON as the option log-format has it: printable ASCII, short enough for
- * the log to take it whole. queue_id may be empty. In the message's arena. */
+/* The verdict line (mailseal(8) says which words), text or JSON as the option log-format has it: printable ASCII, short enough
+ * for the log to take it whole. queue_id may be empty. In the message's arena. */
 const char *msg_log_line(struct msg *m, struct str queue_id);
 
 #endif

@@ -24,7 +24,7 @@ struct journal_entry {
                             with this ... */
     struct str rule;     /* ... by which rule ... */
     struct str policy;   /* ... of which profile */
-    struct str facts;    /* policy_facts_write() */
+    struct str facts;    /* policy_facts_write(), and "recipients=DOMAIN,...": their domains */
     struct str detail;   /* JSON: what outcome_json() says, with the DNS answers used under "dns" */
 };
 

@@ -12,7 +12,9 @@
 #define LIMIT_HEADER_FIELDS 2000          /* fields kept; real mail stays below 300 */
 #define LIMIT_HEADER_BYTES  (512 * 1024)  /* bytes of all fields */
 #define LIMIT_HEADER_FIELD  (128 * 1024)  /* bytes of one field, above Postfix's header_size_limit of 102400 */
+#define LIMIT_MACRO         255           /* bytes of a queue id or a service name looked at */
 #define LIMIT_ADDRESS       1024          /* bytes of an envelope address or HELO argument looked at */
+#define LIMIT_RCPT_DOMAINS  50            /* different domains of recipients that the policy is asked about */
 
 /* RFC 5322 addresses. */
 #define LIMIT_MAILBOXES     64   /* mailboxes of one From field */
@@ -30,23 +32,25 @@
 #define LIMIT_TAGLIST (64 * 1024) /* bytes of one tag=value list */
 
 /* DNS. */
-#define LIMIT_DNS_TEXT        (64 * 1024) /* bytes of one answer */
-#define LIMIT_DNS_RRS         512         /* records of one answer */
-#define LIMIT_DNS_STRINGS     1024        /* character-strings of one TXT record */
-#define LIMIT_DNS_CNAMES      8           /* steps of an alias chain */
-#define LIMIT_DNS_IN_FLIGHT   256         /* questions on the wire at once; the rest wait their turn */
-#define LIMIT_DNS_NAMESERVERS 8
-#define LIMIT_DNS_QUERIES     80    /* per message, of which ... */
-#define LIMIT_DNS_SPF_QUERIES 36    /* ... for SPF, both identities together, and the rest for keys and the DMARC walks */
-#define LIMIT_DNS_TRY_MS      1000  /* the first try; each further try waits twice as long */
-#define LIMIT_DNS_LOOKUP_MS   5000  /* one lookup with all its tries */
-#define LIMIT_DNS_MESSAGE_MS  20000 /* all lookups of one message, RFC 7208 4.6.4 */
-#define LIMIT_DNS_CACHE_BYTES (64 * 1024 * 1024)
-#define LIMIT_DNS_CACHE_COUNT 100000
-#define LIMIT_DNS_TTL_MIN     5     /* seconds */
-#define LIMIT_DNS_TTL_MAX     86400 /* seconds */
-#define LIMIT_DNS_NEGATIVE    3600  /* seconds a "no such name" is kept at most */
-#define LIMIT_DNS_FAILURE     5     /* seconds a failure is kept */
+#define LIMIT_DNS_TEXT           (64 * 1024) /* bytes of one answer */
+#define LIMIT_DNS_RRS            512         /* records of one answer */
+#define LIMIT_DNS_STRINGS        1024        /* character-strings of one TXT record */
+#define LIMIT_DNS_CNAMES         8           /* steps of an alias chain */
+#define LIMIT_DNS_IN_FLIGHT      256         /* questions on the wire at once; the rest wait their turn */
+#define LIMIT_DNS_NAMESERVERS    8
+#define LIMIT_DNS_QUERIES        80                       /* per message, of which ... */
+#define LIMIT_DNS_SPF_QUERIES    36                       /* ... for SPF, both identities together, ... */
+#define LIMIT_CLIENT_NAMES       4                        /* names of the client looked at, each with its addresses: ... */
+#define LIMIT_DNS_CLIENT_QUERIES (1 + LIMIT_CLIENT_NAMES) /* ... and the rest for keys and the DMARC walks */
+#define LIMIT_DNS_TRY_MS         1000                     /* the first try; each further try waits twice as long */
+#define LIMIT_DNS_LOOKUP_MS      5000                     /* one lookup with all its tries */
+#define LIMIT_DNS_MESSAGE_MS     20000                    /* all lookups of one message, RFC 7208 4.6.4 */
+#define LIMIT_DNS_CACHE_BYTES    (64 * 1024 * 1024)
+#define LIMIT_DNS_CACHE_COUNT    100000
+#define LIMIT_DNS_TTL_MIN        5     /* seconds */
+#define LIMIT_DNS_TTL_MAX        86400 /* seconds */
+#define LIMIT_DNS_NEGATIVE       3600  /* seconds a "no such name" is kept at most */
+#define LIMIT_DNS_FAILURE        5     /* seconds a failure is kept */
 
 /* SPF, RFC 7208 4.6.4. */
 #define LIMIT_SPF_TERMS        10   /* terms that ask the DNS, over the whole evaluation */
@@ -81,6 +85,7 @@
 #define LIMIT_AUTHRES_RESULTS 20
 #define LIMIT_AUTHRES_VALUE   255
 #define LIMIT_DKIM_FIELD      8192 /* bytes of a DKIM-Signature field of ours */
+#define LIMIT_LABEL_FIELD     998  /* bytes of our X-Mailseal-Label field, whose name, rule and reason are bounded */
 #define LIMIT_LOG_LINE        1024
 #define LIMIT_REPLY           400 /* bytes of a reply text, printable ASCII */
 

@@ -22,22 +22,28 @@ enum table_kind {
     TABLE_TEXT     /* "KEY VALUE", each key once, compared without regard to case */
 };
 
-/* spec: PATH or file:PATH. The table lives as long as the arena. NULL with "file:line: what is wrong" (or without a line) in the
- * arena: then nothing was read. */
+/* spec: PATH, file:PATH, socketmap:unix:/PATH:NAME or socketmap:inet:ADDRESS:PORT:NAME, where ADDRESS is an IP address (IPv6 in
+ * brackets) or "localhost". The table lives as long as the arena. NULL with "file:line: what is wrong" (or without a line) in the
+ * arena: then nothing was read. A server need not be there yet. */
 struct table *table_read(struct arena *a, const char *spec, enum table_kind kind, const char **error);
 /* NULL, or a literal: what is wrong with the form of a spec ("is no ..."). No file is touched. */
 const char *table_spec_fault(struct str spec);
 /* The spec with a relative path taken from a directory. */
 const char *table_spec_below(struct arena *a, const char *dir, struct str spec);
 const char *table_spec(const struct table *t);
+bool table_is_server(const struct table *t);
 size_t table_count(const struct table *t); /* entries of a file; 0 for a server */
 
-/* Any thread. domain in normal form; an empty one is in no table. A server is asked for DOMAIN, then .PARENT for each parent. */
+/* Looking up, in any thread. A server is asked within two seconds in all, its answers are kept for a minute, a failure for five
+ * seconds; what it cannot tell is logged, once a minute at most. An empty domain and an unknown address are in no table. */
+
+/* domain in normal form. A server is asked for DOMAIN, then for .PARENT of each parent of 16 labels at most, the nearest first; any
+ * value means yes. */
 enum table_answer table_has_domain(const struct table *t, struct str domain);
-/* Of a TABLE_CLIENTS. */
+/* Of a TABLE_CLIENTS. A server is asked for the text of the address and nothing else: networks are its own affair. */
 enum table_answer table_has_ip(const struct table *t, struct ip ip);
 bool table_has_names(const struct table *t); /* there are domain names in it, or there may be: it pays to find out the client's */
-/* The value of a key, in a: TABLE_TEXT, and servers of any kind. */
+/* The value of a key, in a: TABLE_TEXT, and servers of any kind, which are asked for the key in lower case. */
 enum table_answer table_get(const struct table *t, struct arena *a, struct str key, struct str *value);
 
 #endif

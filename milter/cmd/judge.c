@@ -11,7 +11,7 @@
 
 #include "judge.h"
 
-enum { OPT_IP = 256, OPT_HELO, OPT_FROM, OPT_RCPT, OPT_AUTH, OPT_DNS, OPT_RECORD, OPT_NOW, OPT_JSON, OPT_HELP };
+enum { OPT_IP = 256, OPT_HELO, OPT_FROM, OPT_RCPT, OPT_AUTH, OPT_DAEMON, OPT_ID, OPT_DNS, OPT_RECORD, OPT_NOW, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
     { "client-ip", required_argument, NULL, OPT_IP },
@@ -19,6 +19,8 @@ static const struct option options[] = {
     { "mail-from", required_argument, NULL, OPT_FROM },
     { "rcpt", required_argument, NULL, OPT_RCPT },
     { "auth", required_argument, NULL, OPT_AUTH },
+    { "daemon", required_argument, NULL, OPT_DAEMON },
+    { "queue-id", required_argument, NULL, OPT_ID },
     { "dns", required_argument, NULL, OPT_DNS },
     { "record", required_argument, NULL, OPT_RECORD },
     { "now", required_argument, NULL, OPT_NOW },
@@ -35,6 +37,8 @@ void judge_options_help(void)
          "  --mail-from ADDR   envelope sender; '' or '<>' is the null sender\n"
          "  --rcpt ADDR        envelope recipient; may be repeated\n"
          "  --auth USER        the client has logged in as USER\n"
+         "  --daemon NAME      service of the mail server, {daemon_name}\n"
+         "  --queue-id ID      what the mail server calls the message\n"
          "  --dns FILE         answers from a snapshot file instead of the network\n"
          "  --record FILE      write all answers used to a snapshot file\n"
          "  --now UNIX         take this as the present time\n"
@@ -50,7 +54,8 @@ static int take_option(struct judge_options *o, const char *name, void (*help)(v
     const struct {
         int opt;
         const char **value;
-    } texts[] = { { OPT_IP, &o->client_ip }, { OPT_HELO, &o->helo },     { OPT_FROM, &o->mail_from }, { OPT_AUTH, &o->auth },
+    } texts[] = { { OPT_IP, &o->client_ip }, { OPT_HELO, &o->helo },     { OPT_FROM, &o->mail_from },
+                  { OPT_AUTH, &o->auth },    { OPT_DAEMON, &o->daemon }, { OPT_ID, &o->queue_id },
                   { OPT_DNS, &o->snapshot }, { OPT_RECORD, &o->record }, { 'c', &o->conf_path } };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i].opt == opt) {
@@ -132,7 +137,10 @@ static void hand_over_headers(struct msg *m, const struct headers *h)
 /* The calls of the filter, in its order. */
 void judge_message(struct judge *j, const struct judge_input *in)
 {
-    struct msg_info info = { .mail_from = in->mail_from, .auth_user = in->auth_user, .authenticated = in->authenticated };
+    struct msg_info info = { .mail_from = in->mail_from,
+                             .auth_user = in->auth_user,
+                             .daemon = str_of(j->options->daemon),
+                             .authenticated = in->authenticated };
     j->conn = conn_new(j->env, in->client);
     conn_helo(j->conn, in->helo);
     j->msg = msg_new(j->conn, &info);
@@ -141,6 +149,7 @@ void judge_message(struct judge *j, const struct judge_input *in)
     hand_over_headers(j->msg, &in->headers);
     msg_eoh(j->msg);
     msg_body(j->msg, in->body.p, in->body.n);
+    msg_queue_id(j->msg, str_of(j->options->queue_id));
     j->outcome = msg_eom(j->msg);
 }
 

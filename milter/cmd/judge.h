@@ -1,12 +1,12 @@
 /* judge.h - what `mailseal check` and `mailseal explain` share: their options, and one message through the calls of the filter. */
-#ifndef MAILSEAL_CMD_JUDGE_H
-#define MAILSEAL_CMD_JUDGE_H
+#ifndef MAILSEAL_JUDGE_H
+#define MAILSEAL_JUDGE_H
 
 #include "mailseal/engine.h"
 
 /* ---- the options both have; NULL: not given ---- */
 struct judge_options {
-    const char *client_ip, *helo, *mail_from, *auth, *snapshot, *record, *conf_path, *file;
+    const char *client_ip, *helo, *mail_from, *auth, *daemon, *queue_id, *snapshot, *record, *conf_path, *file;
     struct str *rcpt;
     size_t n_rcpt;
     bool json;

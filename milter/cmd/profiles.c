@@ -38,6 +38,9 @@ void cmd_add_profiles(struct json *doc, struct arena *a)
     struct policy_facts facts = { 0 };
     struct dirent **names;
     const char *dir = conf_policy_dir();
+    /* Mail that is not judged is so under every profile. */
+    if (js_kind(js_member(doc, "exempt")) == JS_TEXT && js_count(js_member(doc, "rules")) == 0)
+        return;
     if (!policy_facts_read(a, js_text(js_member(doc, "facts")), &facts))
         return;
     struct json *list = js_add_array(doc, "profiles");

@@ -18,13 +18,33 @@ void replay_init(struct replay *r, struct arena *a, const struct policy *policy,
     *r = (struct replay){ .arena = a, .policy = policy, .max_examples = max_examples, .groups = map_new(a) };
 }
 
-/* As the engine does: mail of our own clients is judged only by policies that ask for it. */
-static void decide(const struct policy *p, const struct policy_facts *f, struct arena *a, struct policy_decision *d)
+/* The word that has the domains of several recipients; empty: there is none. */
+static struct str recipients_of(struct str facts)
 {
-    if (f->direction == DIRECTION_OUTBOUND && !policy_asks_outbound(p))
-        *d = (struct policy_decision){ .action = ACTION_ACCEPT, .rule = "exempt", .reason = "" };
-    else
-        policy_decide(p, f, a, d);
+    struct str word, value;
+    for (bool more = true; more;) {
+        more = str_cut(facts, ' ', &word, &facts);
+        if (str_cut(word, '=', &word, &value) && str_eq(word, STR("recipients")))
+            return value;
+    }
+    return STR_NONE;
+}
+
+/* As the engine does: the mildest of what the policy wants for each of them. */
+static void decide(const struct policy *p, struct policy_facts *f, struct str recipients, struct arena *a,
+                   struct policy_decision *out)
+{
+    struct policy_decision d;
+    bool first = true;
+    while (policy_asks_recipient(p) && recipients.n > 0) {
+        str_cut(recipients, ',', &f->recipient_domain, &recipients);
+        policy_decide(p, f, a, &d);
+        if (first || d.action < out->action)
+            *out = d;
+        first = false;
+    }
+    if (first)
+        policy_decide(p, f, a, out);
 }
 
 static struct replay_group *new_group(struct replay *r, struct str key, const struct replay_group *like)
@@ -76,7 +96,7 @@ static void compare(struct replay *r, struct arena *a, const struct journal_entr
     r->first = r->messages == 0 ? e->time : r->first;
     r->last = e->time;
     r->messages++;
-    decide(r->policy, &facts, a, &d);
+    decide(r->policy, &facts, recipients_of(e->facts), a, &d);
     if ((int)d.action == was)
         return;
     r->different++;

@@ -211,7 +211,7 @@ const struct conf_option conf_options[] = {
     { "policy", OPTION_PROFILE, "standard", AT(policy_name), CHECK(check_policy),
       "What to do with a message: the name of an installed profile, or the path of your own." },
     { "quarantine", OPTION_BOOL, "hold", AT(quarantine_hold), WORDS(quarantine_words),
-      "What quarantine means: hold the message in the mail server, or deliver it with the verdict in its header only." },
+      "What quarantine means: hold the message in the mail server, or deliver it with an X-Mailseal-Label field." },
     { "dmarc-temperror", OPTION_BOOL, "accept", AT(temperror_tempfail), WORDS(temperror_words),
       "What to do when DMARC cannot be decided for now: accept the message, or ask the sender to try again." },
     { "internal-networks", OPTION_NETWORKS, "127.0.0.0/8 ::1", AT(internal), UP_TO(CONF_LIST_MAX),

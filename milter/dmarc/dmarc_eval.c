@@ -182,3 +182,21 @@ void dmarc_eval(struct dmarc *d, const struct author *author, const struct dmarc
     }
     dmarc_drop(d);
 }
+
+static bool is_below(struct str name, struct str parent)
+{
+    return domain_labels(parent) >= 2 && domain_is_under(name, parent);
+}
+
+bool dmarc_is_aligned(const struct dmarc_result *r, struct str domain, bool strict)
+{
+    struct str author = r->from_domain;
+
+    if (author.n == 0 || domain.n == 0)
+        return false;
+    if (strict || str_eq(domain, author))
+        return str_eq(domain, author);
+    if (r->record != NULL && r->org_domain.n > 0)
+        return domain_is_under(domain, r->org_domain);
+    return is_below(domain, author) || is_below(author, domain);
+}

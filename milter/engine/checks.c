@@ -2,7 +2,7 @@
  * checks.c - start all checks, join all checks.
  *
  * SPF needs only the envelope and is a chain of questions: each identity is a future of its own, from MAIL on; behind a relay of
- * ours from end of header on, where the client is known. Keys and the names of the DMARC walk are plain questions, asked together
+ * ours from end of header on, when the client is known. Keys and the names of the DMARC walk are plain questions, asked together
  * at end of header. Whatever is still under way at end of message is
  * waited for until one deadline.
  */
@@ -45,8 +45,9 @@ static struct future *start_spf(struct msg *m, enum spf_identity identity)
     return f;
 }
 
-void checks_start_spf(struct msg *m)
+void checks_start_client(struct msg *m)
 {
+    client_names_start(m);
     m->spf_dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_DNS_SPF_QUERIES, INT64_MAX));
     m->spf = start_spf(m, SPF_MAILFROM);
     /* RFC 7208 2.4: for the null reverse-path the MAIL FROM identity already is HELO's. */
@@ -58,7 +59,8 @@ static void start_verify(struct msg *m)
 {
     int64_t deadline = clock_ms() + LIMIT_DNS_MESSAGE_MS;
     struct str author = m->outcome.author.status == AUTHOR_ONE ? m->outcome.author.domain : STR_NONE;
-    m->dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES, deadline));
+    unsigned queries = LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES - LIMIT_DNS_CLIENT_QUERIES;
+    m->dns = record_meter(m, dns_meter_new(env_dns(m->env), queries, deadline));
     m->verify = dkim_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline, author);
     seal_start(m);
     m->arc = arc_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline);
@@ -75,7 +77,7 @@ void checks_start(struct msg *m)
         return;
     }
     if (m->class == CLIENT_RELAY && client_behind_relays(m))
-        checks_start_spf(m);
+        checks_start_client(m);
     start_verify(m);
 }
 
@@ -134,6 +136,7 @@ void checks_join(struct msg *m)
     arc_verify_finish(m->arc, &o->arc);
     m->arc = NULL;
     join_both(m, deadline);
+    m->client_names = client_names_join(m, deadline);
     join_dmarc(m);
     o->dns_queries += dns_meter_count(m->dns);
 }
@@ -156,4 +159,5 @@ void checks_drop(struct msg *m)
     }
     future_free(m->spf);
     future_free(m->helo_spf);
+    client_names_drop(m);
 }

@@ -1,20 +1,96 @@
 /*
- * decide.c - facts to decision: the policy, and the options of the site that stand behind it.
+ * decide.c - facts to decision: the policy, asked once for each domain among the recipients, and the options of the site that stand
+ * behind it.
+ *
+ * A message is one answer for all its recipients (RFC 5321 4.1.1.4): where the policy wants different things for them, the mildest is
+ * done, so that nobody loses mail by a rule for somebody else.
  */
+#include "mailseal/log.h"
+
 #include "engine_int.h"
+
+/* What was not answered might have spared the message, so it is neither refused for good nor thrown away. */
+static void spare(const struct msg *m, const struct policy_facts *f, struct policy_decision *d)
+{
+    const char *who = d->list != NULL ? d->list : m->unanswered;
+    if (who == NULL || (d->action != ACTION_REJECT && d->action != ACTION_DISCARD))
+        return;
+    log_warning("no answer from %s: rule '%s' does not %s", who, d->rule, name_of(action_names, (int)d->action));
+    if (f->no_tempfail) {
+        d->action = ACTION_QUARANTINE;
+        d->code = 0;
+        return;
+    }
+    d->action = ACTION_TEMPFAIL;
+    d->code = 451;
+    d->xcode = "4.3.0";
+    d->text = STR("A list of this site cannot be looked at for now, please try again later");
+}
+
+/* For recipients of a domain. */
+static void ask_policy(struct msg *m, struct str domain, struct policy_decision *said, struct policy_decision *out)
+{
+    struct policy_facts *f = &m->outcome.facts;
+    f->recipient_domain = domain;
+    policy_decide(m->conf->policy, f, m->arena, said);
+    *out = *said;
+    spare(m, f, out);
+}
+
+static void add_opinion(struct buf *b, const struct policy_decision *d, struct str domain)
+{
+    buf_printf(b, "%s%s by \"%s\" for %.*s", b->n > 0 ? ", " : "", name_of(action_names, (int)d->action), d->rule, STR_FMT(domain));
+    if (domain.n == 0)
+        buf_puts(b, "others");
+}
+
+/* The facts of the outcome become those of the domain that had its way. */
+static void ask_for_all(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    struct policy_decision d, said;
+    struct str winner = m->rcpt_domain[0];
+    struct buf b;
+    bool disagree = false;
+    buf_init(&b, m->arena, LIMIT_LOG_LINE / 2);
+    ask_policy(m, winner, &o->said, &o->decision);
+    add_opinion(&b, &o->decision, winner);
+    for (size_t i = 1; i < m->n_rcpt_domains; i++) {
+        ask_policy(m, m->rcpt_domain[i], &said, &d);
+        add_opinion(&b, &d, m->rcpt_domain[i]);
+        disagree = disagree || d.action != o->decision.action;
+        if (d.action < o->decision.action) {
+            o->decision = d;
+            o->said = said;
+            winner = m->rcpt_domain[i];
+        }
+    }
+    o->facts.recipient_domain = winner;
+    if (disagree) {
+        o->disagreement = buf_view(&b);
+        log_info("%.*s: recipients differ, %s is done: %.*s", STR_FMT(m->queue_id), name_of(action_names, (int)o->decision.action),
+                 STR_FMT(o->disagreement));
+    }
+}
+
+static void apply_options(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    o->held = o->decision.action == ACTION_QUARANTINE && m->conf->quarantine_hold;
+    if (o->decision.action == ACTION_LABEL || (o->decision.action == ACTION_QUARANTINE && !o->held)) {
+        o->label = name_of(action_names, (int)o->decision.action);
+        o->decision.action = ACTION_LABEL;
+    }
+}
 
 static void judge(struct msg *m)
 {
-    struct outcome *o = &m->outcome;
-    const struct conf *conf = m->conf;
     facts_of(m);
-    policy_decide(conf->policy, &o->facts, m->arena, &o->decision);
-    o->said = o->decision;
-    if (o->decision.action == ACTION_QUARANTINE) {
-        o->held = conf->quarantine_hold;
-        if (!o->held)
-            o->decision.action = ACTION_ACCEPT; /* the field we write is the label */
-    }
+    if (m->n_rcpt_domains > 0 && policy_asks_recipient(m->conf->policy))
+        ask_for_all(m);
+    else
+        ask_policy(m, STR_NONE, &m->outcome.said, &m->outcome.decision);
+    apply_options(m);
 }
 
 void outcome_decide(struct msg *m)
@@ -25,13 +101,10 @@ void outcome_decide(struct msg *m)
     o->client = m->client;
     o->relayed = m->relayed;
     o->policy_name = policy_name(m->conf->policy);
-    if (!o->exempt) {
-        judge(m);
-        return;
+    if (o->exempt) {
+        o->spf.reason = o->helo.reason = o->dmarc.reason = "not judged";
+        if (o->author.status == AUTHOR_ONE)
+            o->dmarc.from_domain = o->author.domain;
     }
-    o->decision = (struct policy_decision){ .action = ACTION_ACCEPT, .rule = "exempt" };
-    o->said = o->decision;
-    o->spf.reason = o->helo.reason = o->dmarc.reason = "not judged";
-    if (o->author.status == AUTHOR_ONE)
-        o->dmarc.from_domain = o->author.domain;
+    judge(m);
 }

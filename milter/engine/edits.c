@@ -1,9 +1,9 @@
 /*
  * edits.c - outcome to header edits: forged fields out, our own in.
  *
- * Every Authentication-Results field that bears an id of ours goes (RFC 8601 5), looked at as it arrives, so that no limit on what
- * is kept can save one. Postfix counts instances as they are now and Sendmail as they were: deleting from the highest number down
- * and inserting last is right in both.
+ * Every Authentication-Results field that bears an id of ours goes (RFC 8601 5), and every label; they are looked at as they
+ * arrive, so that no limit on what is kept can save one. Postfix counts instances as they are now and Sendmail as they were:
+ * deleting from the highest number down and inserting last is right in both.
  */
 #include <string.h>
 
@@ -13,7 +13,11 @@
 #include "engine_int.h"
 
 #define DKIM_RESULTS_WRITTEN 12 /* of LIMIT_AUTHRES_RESULTS */
-#define SEAL_FIELDS          3
+#define FIELDS_INSERTED      5  /* beside signatures: those of a seal, results, label */
+
+const struct str own_field_names[OWN_FIELDS] = {
+    [OWN_AUTHRES] = { "Authentication-Results", 22 }, [OWN_LABEL] = { "X-Mailseal-Label", 16 }
+};
 
 /* In an arena of its own: what parsing needs must not add up over a message of nothing but such fields. */
 static bool is_forged(const struct conf *c, struct str value)
@@ -29,20 +33,28 @@ static bool is_forged(const struct conf *c, struct str value)
     return forged;
 }
 
-void edits_note_authres(struct msg *m, struct str value)
+static void note_forged(struct arena *a, struct forged *f)
 {
-    struct forged *f = &m->forged;
-    m->authres_seen++;
-    if (!is_forged(m->conf, value))
-        return;
     if (f->n == f->room) {
         unsigned *old = f->index;
         f->room = f->room == 0 ? 8 : f->room * 2;
-        f->index = ARENA_ARRAY(m->arena, unsigned, f->room);
+        f->index = ARENA_ARRAY(a, unsigned, f->room);
         if (f->n > 0)
             memcpy(f->index, old, f->n * sizeof(*old));
     }
-    f->index[f->n++] = m->authres_seen;
+    f->index[f->n++] = f->seen;
+}
+
+void edits_note_field(struct msg *m, struct str name, struct str value)
+{
+    for (size_t i = 0; i < OWN_FIELDS; i++) {
+        struct forged *f = &m->forged[i];
+        if (!str_ieq(name, own_field_names[i]))
+            continue;
+        f->seen++;
+        if (i == OWN_LABEL || is_forged(m->conf, value))
+            note_forged(m->arena, f);
+    }
 }
 
 static void write_spf(struct authres_writer *w, struct msg *m, const struct spf_result *r)
@@ -155,15 +167,50 @@ static bool insert_signatures(struct msg *m)
     return true;
 }
 
+static void delete_forged(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    for (size_t k = 0; k < OWN_FIELDS; k++)
+        for (size_t i = m->forged[k].n; i-- > 0;)
+            o->edits[o->n_edits++] = (struct edit){ .op = EDIT_DELETE, .name = own_field_names[k], .index = m->forged[k].index[i] };
+}
+
+static void quote(struct buf *b, const char *text)
+{
+    buf_char(b, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_char(b, '\\');
+        buf_char(b, *text);
+    }
+    buf_char(b, '"');
+}
+
+/* What filters behind us can sort by. A name and a reason in a profile are printable ASCII. */
+static struct str label_value(struct msg *m)
+{
+    const struct outcome *o = &m->outcome;
+    struct buf b;
+    buf_init(&b, m->arena, LIMIT_LABEL_FIELD);
+    buf_printf(&b, "%s; dmarc=%s; rule=", o->label, auth_code_name(o->dmarc.code));
+    quote(&b, o->decision.rule);
+    if (o->decision.reason != NULL && o->decision.reason[0] != '\0') {
+        buf_puts(&b, ";\n\treason=");
+        quote(&b, o->decision.reason);
+    }
+    return buf_view(&b);
+}
+
 bool edits_make(struct msg *m)
 {
     struct outcome *o = &m->outcome;
-    o->edits = ARENA_ARRAY(m->arena, struct edit, m->forged.n + m->n_sign + SEAL_FIELDS + 1);
-    for (size_t i = m->forged.n; i-- > 0;)
-        o->edits[o->n_edits++] =
-            (struct edit){ .op = EDIT_DELETE, .name = STR("Authentication-Results"), .index = m->forged.index[i] };
+    size_t most = m->forged[OWN_AUTHRES].n + m->forged[OWN_LABEL].n + m->n_sign + FIELDS_INSERTED;
+    o->edits = ARENA_ARRAY(m->arena, struct edit, most);
+    delete_forged(m);
+    if (o->label != NULL)
+        edits_insert(m, own_field_names[OWN_LABEL], label_value(m));
     if (!o->exempt)
-        edits_insert(m, STR("Authentication-Results"), authres_value(m));
+        edits_insert(m, own_field_names[OWN_AUTHRES], authres_value(m));
     seal_add(m);
     return insert_signatures(m);
 }

@@ -23,10 +23,20 @@ struct signature {
     struct dns_query *published; /* for its key record; NULL: not asked, or answered */
 };
 
-/* A forged Authentication-Results field, by its instance number (1-based). */
+/* The fields of a name that only we may have written, by their instance numbers (1-based). */
+enum own_field { OWN_AUTHRES, OWN_LABEL, OWN_FIELDS };
+extern const struct str own_field_names[OWN_FIELDS];
 struct forged {
+    unsigned seen; /* fields of the name in the message */
     unsigned *index;
     size_t n, room;
+};
+
+/* Names of the client that have its address, in normal form; `failed`: there may be more. */
+struct client_names {
+    struct str name[LIMIT_CLIENT_NAMES];
+    size_t n;
+    bool failed;
 };
 
 struct msg {
@@ -42,16 +52,22 @@ struct msg {
     int64_t now, started;     /* wall clock; monotonic */
     struct str local, domain; /* MAIL FROM */
     size_t recipients;
+    struct str *rcpt_domain; /* of the recipients, distinct ones, when the policy asks; an empty one is none that we know */
+    size_t n_rcpt_domains;
     struct str auth_user; /* may be empty */
+    struct str daemon, queue_id;
     bool authenticated;
     const char *exempt_reason; /* NULL: judge it */
 
     struct headers headers;
-    unsigned authres_seen; /* Authentication-Results fields of the message */
-    struct forged forged;
+    struct forged forged[OWN_FIELDS];
 
-    struct dns *spf_dns; /* the meter of SPF */
-    struct dns *dns;     /* the meter of keys and DMARC, from end of header on */
+    struct dns *names_dns; /* the meter of the client's names; NULL: not asked for, as ... */
+    struct future *names;
+    const struct client_names *client_names; /* from the end of the message on */
+    const char *unanswered;                  /* who gave no answer that might have spared the message, or NULL */
+    struct dns *spf_dns;                     /* the meter of SPF */
+    struct dns *dns;                         /* the meter of keys and DMARC, from end of header on */
     struct future *spf, *helo_spf;
     struct dkim_body *body;
     struct dkim_verify *verify;
@@ -80,8 +96,13 @@ const char *client_exemption(enum client_class class, bool authenticated);
  * with no_spf when there is none. */
 bool client_behind_relays(struct msg *m);
 
-/* checks.c: start all, join all. */
-void checks_start_spf(struct msg *m);
+/* client_name.c. Start does nothing when no list has names; drop comes after both. */
+void client_names_start(struct msg *m);
+const struct client_names *client_names_join(struct msg *m, int64_t deadline);
+void client_names_drop(struct msg *m);
+
+/* checks.c: start all, join all. The first is for what needs the envelope and the client only. */
+void checks_start_client(struct msg *m);
 void checks_start(struct msg *m);
 void checks_join(struct msg *m);
 void checks_drop(struct msg *m);
@@ -91,7 +112,7 @@ void signing_start(struct msg *m);
 void signing_join(struct msg *m);
 void signing_drop(struct msg *m);
 
-/* facts.c: results to facts. */
+/* facts.c: results to facts, all but the recipient's domain. */
 void facts_of(struct msg *m);
 
 /* decide.c: facts to decision. */
@@ -121,7 +142,8 @@ void seal_add(struct msg *m);
 
 /* edits.c: outcome to header edits. */
 void edits_insert(struct msg *m, struct str name, struct str value);
-void edits_note_authres(struct msg *m, struct str value);
+/* Each field of the message, in order: notes those that must go. */
+void edits_note_field(struct msg *m, struct str name, struct str value);
 /* False, with a reason in the outcome, when a signature could not be made. */
 bool edits_make(struct msg *m) __attribute__((warn_unused_result));
 

@@ -39,6 +39,8 @@ static void say_client(struct page *p)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (page_is(client, "class", rows[i].class))
             words = rows[i].words;
+    if (page_truth(client, "relayed"))
+        words = "a host outside the site, by way of a relay of the site (trusted-relays)";
     page_say(p, 0, "The message was handed over by %s, %s, which called itself \"%s\" (HELO).",
              page_text(client, "ip").n > 0 ? page_member(p, client, "ip") : "an address that is not known", words,
              page_member(p, client, "helo"));
@@ -82,6 +84,8 @@ static void say_spf(struct page *p, const char *name, const struct json *spf)
                   page_member(p, spf, "mechanism"));
     else
         page_item(p, 0, "-", "%s: %s for %s: %s.", name, page_member(p, spf, "result"), domain, words);
+    if (page_is(spf, "result", "fail") || page_is(spf, "result", "softfail"))
+        page_say(p, 2, "A forwarder that passes mail on with the sender unchanged looks the same.");
     if (page_text(spf, "explanation").n > 0)
         page_say(p, 2, "%s explains: \"%s\"", domain, page_member(p, spf, "explanation"));
 }
@@ -147,7 +151,8 @@ void explain_dkim(struct page *p)
 
 static void say_set(struct page *p, const struct json *set)
 {
-    page_item(p, 0, "-", "Seal %lld is of %s, which this site %s; it says that the message %s when it arrived there.",
+    page_item(p, 0, "-",
+              "Seal %lld is of %s, which this site %s. It says that the message %s for the author's domain when it arrived there.",
               (long long)js_integer(js_member(set, "instance")), page_member(p, set, "domain"),
               page_truth(set, "trusted") ? "trusts (trusted-sealers)" : "does not trust (it is not in trusted-sealers)",
               page_truth(set, "reports_pass") ? "passed DMARC" : "had not passed DMARC");
@@ -190,25 +195,32 @@ static void say_walk(struct page *p, const struct json *dmarc)
     }
 }
 
-static const char *wish(struct str policy)
+/* Whose mail the policy is about. */
+static const char *whose(struct page *p, const struct json *dmarc)
 {
-    return str_eq(policy, STR("reject"))       ? "refuse it"
-           : str_eq(policy, STR("quarantine")) ? "treat it as suspicious"
-                                               : "treat it as any other mail, and only report about it";
+    const char *author = page_member(p, dmarc, "from_domain");
+    const char *below = page_is(dmarc, "tag", "np")               ? ", a name below it that does not exist,"
+                        : page_is(dmarc, "record_domain", author) ? ""
+                                                                  : ", a name below it,";
+    return str_cstr(p->a, str_printf(p->a, "%s%s", author, below));
 }
 
 static void say_policy(struct page *p, const struct json *dmarc)
 {
     const struct json *record = js_member(dmarc, "record");
-    const char *owner = page_member(p, record, "domain"), *tag = page_member(p, dmarc, "tag");
-    const char *about = page_is(dmarc, "tag", "np")   ? "a name below it that does not exist"
-                        : page_is(dmarc, "tag", "sp") ? "names below it"
-                        : page_is(dmarc, "record_domain", page_member(p, dmarc, "from_domain")) ? "it"
-                                                                                                : "it and the names below it";
-    page_say(p, 0, "The record of %s asks of mail from %s that is not confirmed: %s (%s=%s).", owner, about,
-             wish(page_text(dmarc, "policy")), tag, page_member(p, dmarc, "policy"));
+    const char *owner = page_member(p, record, "domain"), *from = whose(p, dmarc), *tag = page_member(p, dmarc, "tag");
+    if (page_is(dmarc, "policy", "reject"))
+        page_say(p, 0, "The record of %s asks to refuse mail from %s that is not confirmed (%s=reject).", owner, from, tag);
+    else if (page_is(dmarc, "policy", "quarantine"))
+        page_say(p, 0, "The record of %s asks to treat mail from %s that is not confirmed as suspicious (%s=quarantine).", owner,
+                 from, tag);
+    else
+        page_say(p, 0,
+                 "The record of %s asks for nothing to be done about mail from %s that is not confirmed, only for reports"
+                 " (%s=none).",
+                 owner, from, tag);
     if (page_is(record, "t", "y"))
-        page_say(p, 0, "It also says t=y, which means that the domain is only trying this out: one step less is to be done (%s).",
+        page_say(p, 0, "It also says t=y: the domain is only trying this out, and one step less is to be done (%s).",
                  page_member(p, dmarc, "applied"));
     if (page_text(record, "remark").n > 0)
         page_say(p, 0, "A fault of the record: %s.", page_member(p, record, "remark"));
@@ -218,56 +230,59 @@ static void say_organization(struct page *p, const struct json *dmarc)
 {
     const char *org = page_member(p, dmarc, "org_domain");
     if (org[0] != '\0' && page_text(dmarc, "org_domain_why").n > 0)
-        page_say(p, 0, "%s belongs to the organization at %s (%s).", page_member(p, dmarc, "from_domain"), org,
+        page_say(p, 0, "The author's organization is everything at and below %s (%s).", org,
                  page_member(p, dmarc, "org_domain_why"));
 }
 
-/* Which domains count for one mechanism. */
-static void say_counts(struct page *p, const char *check, const struct json *dmarc, const char *mode)
+static void say_mode(struct page *p, const char *check, const struct json *dmarc, const char *tag)
 {
-    const char *author = page_member(p, dmarc, "from_domain");
-    bool strict = page_is(js_member(dmarc, "record"), mode, "s");
-    if (strict)
-        page_item(p, 0, "-", "%s counts if it passed for %s itself (the record wants it strict: %s=s).", check, author, mode);
-    else
-        page_item(p, 0, "-", "%s counts if it passed for %s or another name of its organization.", check, author);
+    if (page_is(js_member(dmarc, "record"), tag, "s"))
+        page_say(p, 0,
+                 "For %s the record wants the very domain %s (%s=s, strict); another name of the organization does not count.",
+                 check, page_member(p, dmarc, "from_domain"), tag);
 }
 
 static void say_aligned(struct page *p, const char *check, const struct json *result, bool aligned)
 {
+    const struct json *dmarc = js_member(p->doc, "dmarc");
+    const char *domain = page_text(result, "domain").n > 0 ? page_member(p, result, "domain") : "(no domain)";
+    bool settled = page_is(dmarc, "result", "pass") && page_text(dmarc, "org_domain_why").n == 0;
     if (!page_is(result, "result", "pass"))
-        page_say(p, 2, "%s did not pass%s%s: it does not count.", check, page_text(result, "domain").n > 0 ? " for " : "",
-                 page_member(p, result, "domain"));
+        page_item(p, 0, "-", "%s for %s did not pass (%s), so it does not count.", check, domain, page_member(p, result, "result"));
     else if (aligned)
-        page_say(p, 2, "%s passed for %s: it counts.", check, page_member(p, result, "domain"));
+        page_item(p, 0, "-", "%s passed for %s: it counts.", check, domain);
+    else if (settled)
+        page_item(p, 0, "-", "%s passed for %s: it was not needed any more.", check, domain);
     else
-        page_say(p, 2, "%s passed for %s, which is another domain: it does not count.", check, page_member(p, result, "domain"));
+        page_item(p, 0, "-", "%s passed for %s, which is not the author's domain: it does not count.", check, domain);
 }
 
 static void say_alignment(struct page *p, const struct json *dmarc)
 {
     const struct json *list = js_member(p->doc, "dkim");
-    page_say(p, 0, "One check that passed for the author's domain is enough (\"alignment\"):");
-    say_counts(p, "SPF", dmarc, "aspf");
-    say_aligned(p, "It", js_member(p->doc, "spf"), page_truth(dmarc, "spf_aligned"));
-    say_counts(p, "DKIM", dmarc, "adkim");
+    page_say(p, 0,
+             "A check counts when it passed for the author's domain or another name of its organization (\"alignment\"), and one"
+             " that counts is enough.");
+    say_mode(p, "SPF", dmarc, "aspf");
+    say_mode(p, "DKIM", dmarc, "adkim");
+    say_aligned(p, "SPF", js_member(p->doc, "spf"), page_truth(dmarc, "spf_aligned"));
     if (js_count(list) == 0)
-        page_say(p, 2, "There is no signature.");
+        page_item(p, 0, "-", "DKIM: there is no signature that could count.");
     for (size_t i = 0; i < js_count(list); i++)
-        say_aligned(p, "A signature", js_item(list, i), page_truth(js_item(list, i), "aligned"));
+        say_aligned(p, "DKIM", js_item(list, i), page_truth(js_item(list, i), "aligned"));
 }
 
 void explain_dmarc(struct page *p)
 {
     const struct json *dmarc = js_member(p->doc, "dmarc");
     page_title(p, "DMARC", "do the checks that passed belong to the author?");
-    if (js_count(js_member(dmarc, "queries")) > 0) {
+    bool applies = page_text(dmarc, "tag").n > 0;
+    if (js_count(js_member(dmarc, "queries")) > 0)
         say_walk(p, dmarc);
-        if (page_text(dmarc, "tag").n > 0)
-            say_policy(p, dmarc);
-        say_organization(p, dmarc);
-    }
-    if (page_text(dmarc, "tag").n > 0)
+    if (applies)
+        say_policy(p, dmarc);
+    say_organization(p, dmarc);
+    if (applies)
         say_alignment(p, dmarc);
     page_say(p, 0, "Result: DMARC %s: %s.", page_member(p, dmarc, "result"), page_member(p, dmarc, "reason"));
 }

@@ -4,7 +4,6 @@
  * Who reads it are scripts, the journal and explain_text.c, which makes sentences of it. What mail and the DNS supplied stands in
  * it as it was: whoever prints it escapes it.
  */
-#include "mailseal/domain.h"
 #include "mailseal/json.h"
 
 #include "engine_int.h"
@@ -37,12 +36,10 @@ static void add_spf(struct json *j, const char *key, const struct spf_result *r)
     js_add_text(o, "explanation", r->explanation);
 }
 
-/* RFC 9989 4.4.1, as dmarc_eval.c found it for the message as a whole: this one signature's part in it. */
+/* RFC 9989 4.4.1 for one signature. */
 static bool is_aligned(const struct dmarc_result *d, const struct dkim_result *r)
 {
-    if (!d->dkim_aligned || r->code != AUTH_PASS || !domain_is_valid(r->domain))
-        return false;
-    return str_eq(r->domain, d->from_domain) || (!d->record->strict_dkim && domain_is_under(r->domain, d->org_domain));
+    return r->code == AUTH_PASS && dmarc_is_aligned(d, r->domain, d->has_policy && d->record->strict_dkim);
 }
 
 static void add_dkim(struct json *j, const struct outcome *out)
@@ -235,6 +232,8 @@ struct json *outcome_json(struct arena *a, const struct outcome *o, const struct
     add_policy(j, a, o, conf);
     js_add_text(j, "action", str_of(name_of(action_names, (int)o->decision.action)));
     js_add_bool(j, "held", o->held);
+    js_add_text(j, "label", str_of(o->label));
+    js_add_text(j, "disagreement", o->disagreement);
     js_add_text(j, "reply", reply_text(a, &o->decision));
     js_add_text(j, "rule", str_of(o->decision.rule));
     js_add_text(j, "profile", str_of(o->policy_name));

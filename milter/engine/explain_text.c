@@ -57,13 +57,28 @@ static void say_headline(struct page *p)
         page_say(p, 0, "The rule gives as its reason: %s", page_member(p, p->doc, "reason"));
 }
 
+static const char *exemption(struct page *p)
+{
+    static const struct {
+        const char *reason, *words;
+    } rows[] = {
+        { "authenticated", "the client has logged in" },
+        { "internal network", "the client is in internal-networks" },
+        { "local submission", "a program on this host sent it" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (page_is(p->doc, "exempt", rows[i].reason))
+            return rows[i].words;
+    return page_member(p, p->doc, "exempt");
+}
+
 static void say_exempt(struct page *p)
 {
     int64_t n = js_integer(js_member(p->doc, "signatures"));
-    page_say(p, 0, "It %s not judged, because it comes from the site itself: %s. Such mail is signed instead.",
-             tense(p, "was", "is"), page_member(p, p->doc, "exempt"));
+    page_say(p, 0, "It %s not judged, because it is mail of the site itself: %s. Such mail is signed instead.",
+             tense(p, "was", "is"), exemption(p));
     if (n > 0)
-        page_say(p, 0, "Number of signatures put on it: %lld.", (long long)n);
+        page_say(p, 0, "Signatures put on it: %lld.", (long long)n);
     else if (page_text(p->doc, "unsigned").n > 0)
         page_say(p, 0, "It is not signed: %s.", page_member(p, p->doc, "unsigned"));
     if (js_integer(js_member(p->doc, "unpublished_keys")) > 0)
@@ -72,9 +87,8 @@ static void say_exempt(struct page *p)
 
 static void say_pass(struct page *p, const struct json *dmarc)
 {
-    const char *author = page_member(p, dmarc, "from_domain");
     bool spf = page_truth(dmarc, "spf_aligned"), dkim = page_truth(dmarc, "dkim_aligned");
-    page_say(p, 0, "It says that it is from %s, and that is confirmed: %s%s%s (DMARC pass).", author,
+    page_say(p, 0, "It says that it is from %s, and that is confirmed (DMARC pass): %s%s%s.", page_member(p, dmarc, "from_domain"),
              spf ? "it comes from a host that may send for this domain (SPF)" : "", spf && dkim ? ", and " : "",
              dkim ? "it bears a good signature of this domain (DKIM)" : "");
 }
@@ -160,13 +174,13 @@ static void say_rule(struct page *p, const struct json *r)
 {
     const char *name = page_member(p, r, "rule");
     if (page_truth(r, "matched"))
-        page_item(p, 0, "*", "%s: every condition holds: %s.", name, page_member(p, r, "action"));
+        page_item(p, 0, "*", "%s: yes, all its conditions hold. Its action is %s.", name, page_member(p, r, "action"));
     else if (page_truth(r, "expired"))
         page_item(p, 0, "-", "%s: no, the rule has expired.", name);
     else if (page_text(r, "condition").n == 0)
         page_item(p, 0, "-", "%s: no, asking the sender to come back is no longer possible.", name);
     else
-        page_item(p, 0, "-", "%s: no, it wants %s, and it is %s.", name, page_member(p, r, "condition"),
+        page_item(p, 0, "-", "%s: no, it wants %s, but here it is %s.", name, page_member(p, r, "condition"),
                   page_text(r, "value").n > 0 ? page_member(p, r, "value") : "empty");
     if (page_text(r, "reason").n > 0)
         page_say(p, 2, "(%s%s%s)", page_member(p, r, "reason"), page_text(r, "owner").n > 0 ? "; owner: " : "",
@@ -241,13 +255,13 @@ static void say_given(struct page *p)
 }
 
 /* One record; those with a shape of their own as one line of JSON. */
-static void say_record(struct page *p, const char *name, struct str type, const struct json *record)
+static void say_record(struct page *p, const char *name, const char *type, const struct json *record)
 {
     struct str line;
     if (js_kind(record) == JS_TEXT)
-        page_item(p, 0, "-", "%s %.*s \"%s\"", name, STR_FMT(type), page_shown(p, js_text(record)));
+        page_item(p, 0, "-", "%s %s \"%s\"", name, type, page_shown(p, js_text(record)));
     else if (js_line(p->a, record, LIMIT_LOG_LINE, &line))
-        page_item(p, 0, "-", "%s %.*s %s", name, STR_FMT(type), page_shown(p, line));
+        page_item(p, 0, "-", "%s %s %s", name, type, page_shown(p, line));
 }
 
 struct dns_name {
@@ -255,15 +269,18 @@ struct dns_name {
     const char *name;
 };
 
-static void say_type(void *ctx, struct str type, const struct json *value)
+static void say_type(void *ctx, struct str key, const struct json *value)
 {
     const struct dns_name *n = ctx;
     struct page *p = n->page;
+    const char *type = page_shown(p, key);
     if (js_kind(value) == JS_TEXT)
-        page_item(p, 0, "-", "%s %.*s: %s", n->name, STR_FMT(type),
-                  str_eq(js_text(value), STR("NXDOMAIN")) ? "there is no such name" : page_shown(p, js_text(value)));
+        page_item(p, 0, "-", "%s %s: %s", n->name, type,
+                  str_eq(js_text(value), STR("NXDOMAIN"))  ? "there is no such name"
+                  : str_eq(js_text(value), STR("TIMEOUT")) ? "no answer in time"
+                                                           : page_shown(p, js_text(value)));
     else if (js_count(value) == 0)
-        page_item(p, 0, "-", "%s %.*s: nothing of this type", n->name, STR_FMT(type));
+        page_item(p, 0, "-", "%s %s: nothing of this type", n->name, type);
     for (size_t i = 0; i < js_count(value); i++)
         say_record(p, n->name, type, js_item(value, i));
 }
@@ -290,6 +307,7 @@ void explain_print(FILE *f, struct arena *a, const struct json *doc)
     bool judged = js_kind(js_member(doc, "exempt")) != JS_TEXT;
     page_title(&p, "Decision", "");
     say_headline(&p);
+    page_space(&p);
     say_summary(&p);
     say_given(&p);
     if (judged) {

@@ -1,4 +1,6 @@
 /* facts.c - what the checks found, and what the site knows about the client, as facts for the policy. */
+#include "mailseal/table.h"
+
 #include "engine_int.h"
 
 static unsigned rank(enum auth_code c)
@@ -41,23 +43,127 @@ static bool sealed_by_trusted(struct msg *m)
     return sealer_evidence(m->arena, &m->outcome.arc, trusted, names->n, m->outcome.dmarc.from_domain);
 }
 
+/* ---- alignment ---- */
+
+/* RFC 9989 4.4: what dmarc_eval() decided with a record at hand counts; a signature that may align, did the DNS only answer, is not
+ * said to be missing. */
+static enum auth_code code_if_aligned(const struct dmarc_result *dmarc, const struct dkim_result *r)
+{
+    if (!dmarc_is_aligned(dmarc, r->domain, dmarc->has_policy && dmarc->record->strict_dkim))
+        return AUTH_NONE;
+    if (r->code != AUTH_PASS || !dmarc->has_policy)
+        return r->code;
+    return dmarc->code == AUTH_TEMPERROR ? AUTH_TEMPERROR : AUTH_NONE;
+}
+
+static enum auth_code best_aligned(const struct outcome *o)
+{
+    enum auth_code best = AUTH_NONE;
+    if (o->dmarc.dkim_aligned)
+        return AUTH_PASS;
+    for (size_t i = 0; i < o->n_dkim; i++) {
+        enum auth_code code = code_if_aligned(&o->dmarc, &o->dkim[i]);
+        if (rank(code) > rank(best))
+            best = code;
+    }
+    return best;
+}
+
+static bool is_aligned(const struct outcome *o)
+{
+    if (o->dmarc.has_policy)
+        return o->dmarc.spf_aligned || o->dmarc.dkim_aligned;
+    return o->facts.dkim_aligned == AUTH_PASS || (o->spf.code == AUTH_PASS && dmarc_is_aligned(&o->dmarc, o->spf.domain, false));
+}
+
+/* ---- the site's lists ---- */
+
+/* What is not answered counts as "no", and is remembered: it might have spared the message. */
+static bool is_yes(struct msg *m, const struct table *t, enum table_answer answer)
+{
+    if (answer == TABLE_UNKNOWN && m->unanswered == NULL)
+        m->unanswered = table_spec(t);
+    return answer == TABLE_YES;
+}
+
+static bool lists(struct msg *m, const struct table *t, struct str domain)
+{
+    return t != NULL && is_yes(m, t, table_has_domain(t, domain));
+}
+
+static bool client_is_exempt(struct msg *m)
+{
+    const struct table *t = m->conf->exempt_clients;
+    const struct client_names *names = m->client_names;
+    if (t == NULL)
+        return false;
+    if (is_yes(m, t, table_has_ip(t, m->client)))
+        return true;
+    for (size_t i = 0; i < names->n; i++)
+        if (lists(m, t, names->name[i]))
+            return true;
+    if (names->failed && m->unanswered == NULL)
+        m->unanswered = "the DNS about the client's name";
+    return false;
+}
+
+static bool signer_is_exempt(struct msg *m)
+{
+    const struct outcome *o = &m->outcome;
+    for (size_t i = 0; i < o->n_dkim; i++)
+        if (o->dkim[i].code == AUTH_PASS && lists(m, m->conf->exempt_dkim_domains, o->dkim[i].domain))
+            return true;
+    return false;
+}
+
+/* ---- the facts ---- */
+
+static void add_site(struct msg *m)
+{
+    const struct conf *conf = m->conf;
+    struct policy_facts *f = &m->outcome.facts;
+    f->exempt = client_is_exempt(m) || signer_is_exempt(m);
+    f->treat_as_reject = lists(m, conf->treat_as_reject, f->from_domain);
+    f->never_reject = lists(m, conf->never_reject, f->from_domain);
+    f->require_dkim = lists(m, conf->require_dkim, f->from_domain);
+}
+
+static void add_results(struct msg *m)
+{
+    struct outcome *o = &m->outcome;
+    struct policy_facts *f = &o->facts;
+    f->spf = o->spf.code;
+    f->helo = o->helo.code;
+    f->dkim = best_dkim(o);
+    f->dmarc = o->dmarc.code;
+    f->policy = o->dmarc.disposition;
+    f->arc = o->arc.code;
+    f->list = from_list(m);
+    f->sealer = sealed_by_trusted(m);
+    f->forwarder = network_list_has(m->conf->forwarders.v, m->conf->forwarders.n, m->client);
+    f->dkim_aligned = best_aligned(o);
+    f->aligned = is_aligned(o);
+    f->spf_domain = o->spf.domain;
+}
+
 void facts_of(struct msg *m)
 {
     struct outcome *o = &m->outcome;
-    const struct conf *conf = m->conf;
-    o->facts = (struct policy_facts){ .spf = o->spf.code,
-                                      .helo = o->helo.code,
-                                      .dkim = best_dkim(o),
-                                      .dmarc = o->dmarc.code,
-                                      .policy = o->dmarc.disposition,
-                                      .from = o->author.status,
-                                      .arc = o->arc.code,
-                                      .list = from_list(m),
-                                      .sealer = sealed_by_trusted(m),
-                                      .forwarder = network_list_has(conf->forwarders.v, conf->forwarders.n, m->client),
-                                      .tempfail_wanted = conf->temperror_tempfail,
+    o->facts = (struct policy_facts){ .from = o->author.status,
+                                      .tempfail_wanted = m->conf->temperror_tempfail,
+                                      .direction = o->exempt ? DIRECTION_OUTBOUND : DIRECTION_INBOUND,
                                       .client = m->class,
                                       .authenticated = m->authenticated,
                                       .from_domain = o->dmarc.from_domain,
-                                      .spf_domain = o->spf.domain };
+                                      .sender_domain = m->domain,
+                                      .recipient_domain = STR_NONE,
+                                      .daemon = m->daemon,
+                                      .now = m->now,
+                                      .spf_domain = STR_NONE,
+                                      .client_ip = ip_text(m->arena, m->client),
+                                      .queue_id = m->queue_id };
+    if (o->exempt)
+        return;
+    add_results(m);
+    add_site(m);
 }

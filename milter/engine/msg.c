@@ -27,12 +27,13 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
         m->domain = STR_NONE;
     m->auth_user = str_dup(a, str_first(info->auth_user, LIMIT_ADDRESS));
     m->authenticated = info->authenticated;
+    m->daemon = str_dup(a, str_first(info->daemon, LIMIT_MACRO));
     m->class = client_class(m->conf, c->ip, info->local);
     m->exempt_reason = client_exemption(m->class, info->authenticated);
     headers_init(&m->headers, a);
     record_begin(m);
     if (m->exempt_reason == NULL && m->class != CLIENT_RELAY)
-        checks_start_spf(m);
+        checks_start_client(m);
     return m;
 }
 
@@ -42,19 +43,43 @@ static void expect_stage(const struct msg *m, bool legal, const char *call)
         BUG("%s in stage %d of a message", call, (int)m->stage);
 }
 
+/* Keeps a domain that is not there yet. Those beyond the limit are none that we know. */
+static void keep_domain(struct msg *m, struct str domain)
+{
+    if (m->n_rcpt_domains >= LIMIT_RCPT_DOMAINS)
+        domain = STR_NONE;
+    for (size_t i = 0; i < m->n_rcpt_domains; i++)
+        if (str_eq(m->rcpt_domain[i], domain))
+            return;
+    if (m->rcpt_domain == NULL)
+        m->rcpt_domain = ARENA_ARRAY(m->arena, struct str, LIMIT_RCPT_DOMAINS + 1);
+    m->rcpt_domain[m->n_rcpt_domains++] = str_dup(m->arena, domain);
+}
+
 void msg_rcpt(struct msg *m, struct str rcpt)
 {
     expect_stage(m, m->stage == MSG_ENVELOPE, "msg_rcpt");
-    (void)rcpt;
     m->recipients++;
+    /* The policy that a replay asks may be another one. */
+    if (!policy_asks_recipient(m->conf->policy) && m->notes == NULL)
+        return;
+    struct arena *a = arena_new();
+    struct str local, domain;
+    keep_domain(m, path_parse(a, str_first(rcpt, LIMIT_ADDRESS), &local, &domain) ? domain : STR_NONE);
+    arena_free(a);
+}
+
+void msg_queue_id(struct msg *m, struct str id)
+{
+    expect_stage(m, m->stage <= MSG_BODY, "msg_queue_id");
+    m->queue_id = str_dup(m->arena, str_first(id, LIMIT_MACRO));
 }
 
 void msg_header(struct msg *m, struct str name, struct str value)
 {
     expect_stage(m, m->stage <= MSG_HEADER, "msg_header");
     m->stage = MSG_HEADER;
-    if (str_ieq(str_trim(name), STR("Authentication-Results")))
-        edits_note_authres(m, value);
+    edits_note_field(m, str_trim(name), value);
     if (!m->headers.overflow && !headers_add(&m->headers, name, value))
         log_debug("header section beyond our limits");
 }
@@ -88,6 +113,7 @@ static void fail_for_now(struct outcome *o)
                                             .xcode = "4.3.0",
                                             .text = STR("Temporary local problem, please try again later") };
     o->held = false;
+    o->label = NULL;
     o->n_edits = 0;
 }
 

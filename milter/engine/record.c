@@ -4,8 +4,10 @@
  * Domains are kept, local parts are not. What another policy would do is told from the facts, so what this policy said about them
  * stands beside them, not what the options of the site made of it.
  */
+#include "mailseal/buf.h"
 #include "mailseal/journal.h"
 #include "mailseal/json.h"
+#include "mailseal/domain.h"
 
 #include "engine_int.h"
 
@@ -45,13 +47,21 @@ static struct dkim_result *without_local_parts(struct msg *m)
     return v;
 }
 
-/* Mail of our own clients was not judged, unless the policy asked for it: then only that is known. */
-static struct policy_facts facts_said(const struct msg *m)
+/* With the domains of all recipients: which of them decides is another policy's to say. */
+static struct str facts_text(struct msg *m)
 {
-    struct policy_facts f = m->outcome.facts;
-    if (m->outcome.exempt)
-        f.direction = DIRECTION_OUTBOUND;
-    return f;
+    struct str facts = policy_facts_write(m->arena, &m->outcome.facts);
+    struct buf b;
+    if (m->n_rcpt_domains == 0)
+        return facts;
+    buf_init(&b, m->arena, LIMIT_POLICY_FACTS + LIMIT_RCPT_DOMAINS * (LIMIT_DOMAIN + 1));
+    buf_str(&b, facts);
+    for (size_t i = 0; i < m->n_rcpt_domains; i++) {
+        buf_puts(&b, i == 0 ? " recipients=" : ",");
+        if (domain_is_valid(m->rcpt_domain[i]))
+            buf_str(&b, m->rcpt_domain[i]);
+    }
+    return buf_view(&b);
 }
 
 /* The fields we write are not kept: they say the same once more. */
@@ -77,22 +87,21 @@ static struct str detail_of(struct msg *m, struct redaction *r)
     return r != NULL ? redact_text(r, m->arena, text) : text;
 }
 
-void msg_journal(struct msg *m, struct str queue_id)
+void msg_journal(struct msg *m)
 {
     const struct outcome *o = &m->outcome;
     struct redaction r;
     if (m->notes == NULL)
         return;
-    const struct policy_facts facts = facts_said(m);
     if (m->conf->journal_redact)
         redaction_of(&r, m->arena, o->client, m->local);
     const struct journal_entry e = { .time = m->now,
-                                     .queue_id = str_first(queue_id, LIMIT_ADDRESS),
+                                     .queue_id = m->queue_id,
                                      .domain = o->author.status == AUTHOR_ONE ? o->author.domain : STR_NONE,
                                      .action = str_of(name_of(action_names, (int)o->said.action)),
                                      .rule = str_of(o->said.rule),
                                      .policy = str_of(o->policy_name),
-                                     .facts = policy_facts_write(m->arena, &facts),
+                                     .facts = facts_text(m),
                                      .detail = detail_of(m, m->conf->journal_redact ? &r : NULL) };
     env_add_to_journal(m->env, &e);
 }

@@ -26,14 +26,16 @@ void seal_start(struct msg *m)
         log_error("not sealed: %s", reason);
 }
 
-static bool is_deleted(const struct msg *m, const struct header *field, unsigned *instance)
+static bool is_deleted(const struct msg *m, const struct header *field, unsigned instance[OWN_FIELDS])
 {
-    if (!str_ieq(field->name, STR("Authentication-Results")))
-        return false;
-    ++*instance;
-    for (size_t i = 0; i < m->forged.n; i++)
-        if (m->forged.index[i] == *instance)
-            return true;
+    for (size_t k = 0; k < OWN_FIELDS; k++) {
+        if (!str_ieq(field->name, own_field_names[k]))
+            continue;
+        instance[k]++;
+        for (size_t i = 0; i < m->forged[k].n; i++)
+            if (m->forged[k].index[i] == instance[k])
+                return true;
+    }
     return false;
 }
 
@@ -41,7 +43,7 @@ static bool is_deleted(const struct msg *m, const struct header *field, unsigned
 static void edited(const struct msg *m, struct headers *out)
 {
     const struct outcome *o = &m->outcome;
-    unsigned instance = 0;
+    unsigned instance[OWN_FIELDS] = { 0 };
     headers_init(out, m->arena);
     out->overflow = m->headers.overflow;
     for (size_t i = o->n_edits; i-- > 0;)
@@ -49,7 +51,7 @@ static void edited(const struct msg *m, struct headers *out)
             (void)headers_add(out, o->edits[i].name, o->edits[i].value);
     for (size_t i = 0; i < m->headers.n; i++) {
         const struct header *field = &m->headers.v[i];
-        if (!is_deleted(m, field, &instance))
+        if (!is_deleted(m, field, instance))
             (void)headers_add(out, str_first(field->raw, field->raw.n - field->value.n - 1), field->value);
     }
 }
@@ -60,7 +62,7 @@ void seal_add(struct msg *m)
     struct headers h;
     struct arc_fields f;
     const char *reason = NULL;
-    if (m->seal == NULL || o->decision.action == ACTION_REJECT || o->decision.action == ACTION_TEMPFAIL)
+    if (m->seal == NULL || o->decision.action >= ACTION_TEMPFAIL)
         return;
     edited(m, &h);
     struct str results = arc_authres_merge(m->arena, &h, str_of(m->conf->authserv_id), &o->arc, ip_text(m->arena, m->client));

@@ -169,7 +169,8 @@ static void put_all(struct line *l, const struct outcome *o)
     put_origin(l, o);
     put_number(l, "rcpts", (int64_t)o->recipients);
     put_number(l, "dns", o->dns_queries);
-    put(l, "t", WORD_MS)->number = o->ms;
+    put_vital(l, "t", WORD_MS, STR_NONE);
+    l->v[l->n - 1].number = o->ms;
 }
 
 /* ---- what fits ---- */

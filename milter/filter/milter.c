@@ -73,7 +73,7 @@ static bool step(struct session *s, unsigned from, enum stage next, const char *
  * the {auth_type} of the message before. libmilter before 8.17.2 swaps the last two stages, so both ask for the queue id. */
 static void ask_for_macros(SMFICTX *ctx)
 {
-    char mail[] = "i {auth_type} {auth_authen} {mail_addr}", end[] = "i";
+    char mail[] = "i {auth_type} {auth_authen} {daemon_name} {mail_addr}", end[] = "i";
     if (smfi_setsymlist(ctx, SMFIM_ENVFROM, mail) != MI_SUCCESS || smfi_setsymlist(ctx, SMFIM_EOH, end) != MI_SUCCESS ||
         smfi_setsymlist(ctx, SMFIM_EOM, end) != MI_SUCCESS)
         log_warning("libmilter takes no list of macros, the mail server's own is used");
@@ -152,9 +152,11 @@ static sfsistat later(SMFICTX *ctx, const char *why)
 static void message_begin(SMFICTX *ctx, struct session *s, const char *sender)
 {
     const char *type = macro_get(ctx, "{auth_type}"), *user = macro_get(ctx, "{auth_authen}");
-    struct msg_info info = {
-        .mail_from = str_of(sender), .auth_user = str_of(user), .authenticated = *type != '\0' || *user != '\0', .local = s->local
-    };
+    struct msg_info info = { .mail_from = str_of(sender),
+                             .auth_user = str_of(user),
+                             .daemon = str_of(macro_get(ctx, "{daemon_name}")),
+                             .authenticated = *type != '\0' || *user != '\0',
+                             .local = s->local };
     s->msg = msg_new(s->conn, &info);
     s->stage = STAGE_MAIL;
 }
@@ -235,11 +237,12 @@ static sfsistat on_eom(SMFICTX *ctx)
     struct progress waiting;
     if (!step(s, STAGE_BODY, STAGE_NONE, "end of message"))
         return SMFIS_TEMPFAIL;
+    msg_queue_id(s->msg, str_of(macro_get(ctx, "i")));
     progress_enter(&waiting, ctx);
     const struct outcome *o = msg_eom(s->msg);
     progress_leave(&waiting);
     log_info("%s", msg_log_line(s->msg, str_of(macro_queue_id(ctx))));
-    msg_journal(s->msg, str_of(macro_get(ctx, "i")));
+    msg_journal(s->msg);
     sfsistat verdict = outcome_apply(ctx, s, o);
     message_end(s);
     return verdict;

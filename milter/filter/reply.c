@@ -106,6 +106,8 @@ sfsistat outcome_apply(SMFICTX *ctx, const struct session *s, const struct outco
         return refuse(ctx, &o->decision, SMFIS_REJECT);
     if (o->decision.action == ACTION_TEMPFAIL)
         return refuse(ctx, &o->decision, SMFIS_TEMPFAIL);
+    if (o->decision.action == ACTION_DISCARD)
+        return SMFIS_DISCARD;
     bool done = true;
     for (size_t i = 0; done && i < o->n_edits; i++)
         done = edit_apply(ctx, s, &o->edits[i]);

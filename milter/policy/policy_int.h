@@ -97,6 +97,34 @@ struct rule {
 const char *reply_parse(struct arena *a, struct str reply, struct rule *rule);
 struct str reply_write(const struct rule *rule, const struct policy_facts *facts, struct arena *a);
 
+/* ---- space.c: what a profile can tell apart, for the proof that each rule can match, and for the golden files ---- */
+
+#define SPACE_VALUES_MAX 64 /* of one dimension */
+#define SPACE_TABLES_MAX 64 /* dimensions of conditions that ask tables */
+
+/* One dimension: a fact, or a condition that asks a table. Texts are told apart by the names that rules mention: there is a value
+ * for each, for all other names below each, for none and for any other. */
+struct dimension {
+    const struct fact *fact;
+    const struct condition *table; /* its values are yes, no and no answer; NULL: a fact */
+    struct str value[SPACE_VALUES_MAX];
+    size_t n;
+    bool full; /* too many names: conditions over this fact tell nothing apart */
+};
+struct space {
+    struct dimension *dim;
+    size_t n;
+    uint64_t *impossible; /* boxes that no message is in; a box is n sets of values, bit N for value N */
+    const char **why;     /* of each, what excludes what */
+    size_t n_impossible;
+};
+struct space *space_of(struct arena *a, const struct rule *rules, size_t n_rules);
+/* All that fulfils the conditions, in `box`; false when it holds more than that, since a condition could not be told apart. */
+bool space_box(const struct space *s, const struct condition *when, size_t n, uint64_t *box);
+
+/* policy_reach.c: the first rule that can never match, with the reason in the arena; or NULL. */
+const struct rule *policy_dead_rule(struct arena *a, const struct rule *rules, size_t n, const char **why);
+
 struct policy {
     const char *name;
     struct rule *rules;

@@ -183,6 +183,14 @@ static bool check_last(struct reader *r, const struct rule *last)
     return true;
 }
 
+static bool check_reach(struct reader *r)
+{
+    const char *why;
+    const struct rule *dead = policy_dead_rule(r->text.arena, r->policy->rules, r->policy->n_rules, &why);
+
+    return dead == NULL || conf_text_fail(&r->text, dead->line, "rule '%s' can never match: %s", dead->name, why);
+}
+
 static bool parse_rules(struct reader *r, cfg_t *cfg, struct policy *policy)
 {
     size_t n = r->text.n_sections;
@@ -194,14 +202,11 @@ static bool parse_rules(struct reader *r, cfg_t *cfg, struct policy *policy)
         cfg_t *options = cfg_getnsec(cfg, RULE, (unsigned)i);
         struct rule *rule = &policy->rules[i];
 
-        if (i > 0 && rule[-1].all && rule[-1].expires == 0)
-            return conf_text_fail(&r->text, section->line, "this rule is never reached: rule '%s' before it matches everything",
-                                  rule[-1].name);
         if (!parse_name(r, i, rule) || !parse_when(r, section, options, rule) || !parse_action(r, section, options, rule) ||
             !parse_notes(r, section, options, rule))
             return false;
     }
-    return check_last(r, &policy->rules[n - 1]);
+    return check_last(r, &policy->rules[n - 1]) && check_reach(r);
 }
 
 static bool parse(struct reader *r, struct policy *policy)

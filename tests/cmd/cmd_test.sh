@@ -103,7 +103,7 @@ run 2 "check, no address" "$program" check --client-ip 192.0.2 --helo h --mail-f
 run 2 "check, no time" check --now yesterday "$work/plain.eml"
 run 0 "check for people" "$program" check -c "$work/conf" --dns "$work/dns.json" --client-ip 192.0.2.1 --helo h.example \
     --mail-from ann@good.example "$work/plain.eml"
-says out "DMARC   pass for good.example"
+says out "Result: DMARC pass"
 
 # ---- spf, dmarc, config ----
 run 0 "spf" "$program" spf --dns "$work/dns.json" --client-ip 192.0.2.1 --helo h.example --mail-from ann@good.example --json

@@ -94,6 +94,38 @@ static void outbound_mail_is_decided_when_a_rule_asks(void **state)
     arena_free(a);
 }
 
+static void the_mildest_for_all_recipients_is_done(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *facts, *rule;
+    } rows[] = {
+        { "dmarc=fail recipient-domain=a.example", "mine" },
+        { "dmarc=fail recipients=a.example", "mine" },
+        { "dmarc=fail recipients=a.example,b.example", "theirs" },
+        { "dmarc=fail recipient-domain=a.example recipients=b.example,a.example", "theirs" },
+        { "dmarc=fail recipients=a.example,c.example", "mine" },
+        { "dmarc=fail recipients=c.example,", "rest" },
+        { "dmarc=fail recipients=", "rest" },
+        { "dmarc=fail", "rest" },
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        struct replay r;
+        size_t n;
+        replay_init(&r, a,
+                    policy_of(a, "rule \"theirs\" { when = \"recipient-domain=b.example\" action = label }\n"
+                                 "rule \"mine\" { when = \"recipient-domain=a.example\" action = quarantine }\n"
+                                 "rule \"rest\" { action = reject reply = \"550 5.7.1 no\" }\n"),
+                    3);
+        feed(&r, 1, "Q", "a.example", "accept", rows[i].facts);
+        struct replay_group **v = replay_groups(&r, &n);
+        assert_int_equal(n, 1);
+        ROW_STR(rows[i].facts, str_of(v[0]->rule), str_of(rows[i].rule));
+        arena_free(a);
+    }
+}
+
 static void what_cannot_be_understood_is_counted(void **state)
 {
     (void)state;
@@ -182,9 +214,13 @@ static void many_domains_are_folded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_fact_decides),       cmocka_unit_test(outbound_mail_is_decided_when_a_rule_asks),
-        cmocka_unit_test(groups_are_ordered),      cmocka_unit_test(what_cannot_be_understood_is_counted),
-        cmocka_unit_test(many_domains_are_folded), cmocka_unit_test(the_newest_examples_stay),
+        cmocka_unit_test(each_fact_decides),
+        cmocka_unit_test(outbound_mail_is_decided_when_a_rule_asks),
+        cmocka_unit_test(groups_are_ordered),
+        cmocka_unit_test(what_cannot_be_understood_is_counted),
+        cmocka_unit_test(the_mildest_for_all_recipients_is_done),
+        cmocka_unit_test(many_domains_are_folded),
+        cmocka_unit_test(the_newest_examples_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,11 +14,11 @@ static const struct {
     const char *name, *argv[6], *conf, *out, *err; /* out and err: how they begin; "" is nothing at all. C stands for the file */
     int code;
 } rows[] = {
-    { "good", { "config", "check", "-c", "C" }, "policy = strict\n", "C: ok, 0 sign sections, policy strict (8 rules)\n", "", 0 },
+    { "good", { "config", "check", "-c", "C" }, "policy = strict\n", "C: ok, 0 sign sections, policy strict (13 rules)\n", "", 0 },
     { "option before the word",
       { "config", "--config", "C", "check" },
       "",
-      "C: ok, 0 sign sections, policy standard (11 rules)\n",
+      "C: ok, 0 sign sections, policy standard (17 rules)\n",
       "",
       0 },
     { "faulty", { "config", "check", "-c", "C" }, "user = a\nusr = b\n", "", "C:2: no such option 'usr'\n", 1 },
@@ -86,7 +86,7 @@ static void keys_are_counted_and_not_shown(void **state)
     struct str pem = privkey_pem(a, key), head, body;
     write_file(a, dir, "k.pem", pem, 0600);
     struct result checked = run(a, 4, (const char *const[]){ "config", "check", "-c", path });
-    ROW_STR("check", checked.out, str_printf(a, "%s: ok, 1 sign section, policy standard (11 rules)\n", path));
+    ROW_STR("check", checked.out, str_printf(a, "%s: ok, 1 sign section, policy standard (17 rules)\n", path));
     struct result seen = run(a, 4, (const char *const[]){ "config", "show", "-c", path });
     assert_true(str_cut(pem, '\n', &head, &body) && body.n > 40);
     assert_non_null(memmem(seen.out.p, seen.out.n, "k.pem", 5));

@@ -33,7 +33,7 @@ static struct conf *parse_or_fail(struct arena *a, struct str text)
     "trusted-relays = { \"192.0.2.2\" } relay-received = no\n"                                                                     \
     "trusted-sealers = { \"lists.example\" } seal-domain = seal.example seal-selector = s seal-key-file = \"/k/seal\"\n"           \
     "trust-ad = yes dns-snapshot = \"a \\\"b\\\\c.json\" dkim-min-rsa-bits = 2048 dkim-accept-unsigned-tail = on\n"                \
-    "dkim-clock-slack = 1 log = syslog log-level = debug max-messages = 2 workers = 3\n"                                           \
+    "dkim-clock-slack = 1 log = syslog log-format = json log-level = debug max-messages = 2 workers = 3\n"                         \
     "key-directory = keys key-table = \"file:k\" signing-table = \"refile:/s\" sign-all-matches = yes sign-subdomains = yes\n"     \
     "sign-headers = \"*,+x\" sign-oversign-headers = from sign-canonicalization = \"simple/relaxed\" sign-expire-after = 9\n"      \
     "exempt-clients = c exempt-dkim-domains = d treat-as-reject = t never-reject = n require-dkim = \"file:r\"\n"                  \

@@ -36,6 +36,74 @@ static void forged_fields_go_highest_first(void **state)
     arena_free(a);
 }
 
+/* A label is ours, whoever writes one; each name counts its own fields. */
+static void forged_labels_go_too(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct env *e = test_env(a, "", 0);
+    struct conn *c = test_conn(e, "192.0.2.1");
+    struct msg *m;
+    static const char *const fields[] = { "X-Mailseal-Label: accept",
+                                          "From: a@good.example",
+                                          "Authentication-Results: x.example; none",
+                                          "Authentication-Results: mx.test; none",
+                                          "x-mailseal-LABEL : label",
+                                          "X-Mailseal: x",
+                                          NULL };
+    static const struct {
+        const char *name;
+        unsigned index;
+    } want[] = { { "Authentication-Results", 2 }, { "X-Mailseal-Label", 2 }, { "X-Mailseal-Label", 1 } };
+    for (int authenticated = 0; authenticated < 2; authenticated++) {
+        const struct outcome *o = test_message(c, "<a@good.example>", authenticated != 0, fields, &m);
+        assert_int_equal(o->n_edits, ROWS(want) + (authenticated == 0));
+        for (size_t i = 0; i < ROWS(want); i++) {
+            assert_int_equal(o->edits[i].op, EDIT_DELETE);
+            ROW_STR("name", o->edits[i].name, str_of(want[i].name));
+            ROW_INT("index", o->edits[i].index, want[i].index);
+        }
+        msg_free(m);
+    }
+    conn_free(c);
+    env_free(e);
+    arena_free(a);
+}
+
+static void the_label_says_what_the_policy_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *conf, *rule, *want; /* want NULL: no label */
+    } rows[] = {
+        { "label", "", "action = label", " label; dmarc=fail; rule=\"one\"" },
+        { "label with a reason", "", "action = label reason = \"a \\\"b\\\" \\\\\"",
+          " label; dmarc=fail; rule=\"one\";\n\treason=\"a \\\"b\\\" \\\\\"" },
+        { "quarantine, labelled", "quarantine = label\n", "action = quarantine", " quarantine; dmarc=fail; rule=\"one\"" },
+        { "quarantine, held", "", "action = quarantine", NULL },
+        { "accept", "quarantine = label\n", "action = accept", NULL },
+        { "discard", "quarantine = label\n", "action = discard", NULL },
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        struct env *e = test_policy_env(a, rows[i].conf, str_cstr(a, str_printf(a, "rule \"one\" { %s }\n", rows[i].rule)));
+        struct conn *c = test_conn(e, "192.0.2.1");
+        struct msg *m;
+        const struct outcome *o = test_message(c, "<a@shop.example>", false, FIELDS("From: a@shop.example"), &m);
+        ROW_INT(rows[i].name, o->n_edits, 1 + (rows[i].want != NULL));
+        if (rows[i].want != NULL) {
+            ROW_STR(rows[i].name, o->edits[0].name, STR("X-Mailseal-Label"));
+            ROW_STR(rows[i].name, o->edits[0].value, str_of(rows[i].want));
+            ROW_INT(rows[i].name, o->decision.action, ACTION_LABEL);
+        }
+        ROW_STR(rows[i].name, o->edits[o->n_edits - 1].name, STR("Authentication-Results"));
+        msg_free(m);
+        conn_free(c);
+        env_free(e);
+        arena_free(a);
+    }
+}
+
 static void none_survives_among_thousands(void **state)
 {
     (void)state;
@@ -146,8 +214,9 @@ static void a_null_sender_is_reported_as_helo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forged_fields_go_highest_first),    cmocka_unit_test(none_survives_among_thousands),
-        cmocka_unit_test(our_field_says_what_was_found),     cmocka_unit_test(foreign_results_are_not_believed),
+        cmocka_unit_test(forged_fields_go_highest_first),        cmocka_unit_test(forged_labels_go_too),
+        cmocka_unit_test(the_label_says_what_the_policy_wanted), cmocka_unit_test(none_survives_among_thousands),
+        cmocka_unit_test(our_field_says_what_was_found),         cmocka_unit_test(foreign_results_are_not_believed),
         cmocka_unit_test(a_null_sender_is_reported_as_helo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,16 +14,22 @@
     "\"shop.example\":{\"TXT\":[\"v=spf1 -all\"]},\"_dmarc.shop.example\":{\"TXT\":[\"v=DMARC1; p=quarantine\"]},"                 \
     "\"slow.example\":\"TIMEOUT\",\"_dmarc.slow.example\":\"TIMEOUT\"}"
 
-/* A configuration from its text; the profiles of the source tree. */
-static inline struct conf *test_conf(struct arena *a, const char *text)
+/* Writes a file of its own and gives its path; to be unlinked. */
+static inline const char *test_file(struct arena *a, const char *text)
 {
-    char path[] = "/tmp/mailseal-test-XXXXXX", *error = NULL;
+    char path[] = "/tmp/mailseal-test-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
-    const char *all = str_cstr(
-        a, str_printf(a, "authserv-id = \"mx.test\"\npolicy = \"%s\"\n%s", test_path(a, "policies/standard.policy"), text));
-    assert_int_equal(write(fd, all, strlen(all)), strlen(all));
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     close(fd);
+    return str_cstr(a, str_of(path));
+}
+
+/* A configuration from its text, with the profile of a path. */
+static inline struct conf *test_conf_of(struct arena *a, const char *text, const char *policy)
+{
+    char *error = NULL;
+    const char *path = test_file(a, str_cstr(a, str_printf(a, "authserv-id = \"mx.test\"\npolicy = \"%s\"\n%s", policy, text)));
     struct conf *c = conf_read(path, 0, &error);
     unlink(path);
     if (c == NULL)
@@ -31,16 +37,36 @@ static inline struct conf *test_conf(struct arena *a, const char *text)
     return c;
 }
 
-static inline struct env *test_env(struct arena *a, const char *conf, unsigned workers)
+/* With a profile of the source tree. */
+static inline struct conf *test_conf(struct arena *a, const char *text)
+{
+    return test_conf_of(a, text, test_path(a, "policies/standard.policy"));
+}
+
+static inline struct env *test_env_of(struct arena *a, struct conf *conf, unsigned workers)
 {
     const char *error = NULL;
     const struct json *zone = js_read(a, STR(ZONE), &error);
     assert_non_null(zone);
     struct dns *dns = dns_snapshot_of_json(zone, &error);
     assert_non_null(dns);
-    struct env *e = env_new(test_conf(a, conf), dns, workers, &error);
+    struct env *e = env_new(conf, dns, workers, &error);
     assert_non_null(e);
     return e;
+}
+
+static inline struct env *test_env(struct arena *a, const char *conf, unsigned workers)
+{
+    return test_env_of(a, test_conf(a, conf), workers);
+}
+
+/* With a profile from its text. */
+static inline struct env *test_policy_env(struct arena *a, const char *conf, const char *policy)
+{
+    const char *path = test_file(a, policy);
+    struct conf *c = test_conf_of(a, conf, path);
+    unlink(path);
+    return test_env_of(a, c, 0);
 }
 
 static inline struct conn *test_conn(struct env *e, const char *client)

@@ -22,8 +22,8 @@ static void the_text_is_a_list_of_conditions(void **state)
     ROW_STR("some of all", policy_facts_write(a, &facts),
             STR("direction=outbound client=relay authenticated=no daemon=mta%20one%25%3C%3E%0A%FF exempt=no from=several "
                 "from-domain=a.example sender-domain=<> recipient-domain=<> require-dkim=no dkim-aligned=none dmarc=fail "
-                "policy=reject temperror-option=accept treat-as-reject=no aligned=no list=no arc=none sealer=trusted forwarder=no "
-                "never-reject=no spf=none helo=none dkim=none"));
+                "temperror-option=accept never-reject=no policy=reject treat-as-reject=no aligned=no list=no arc=none "
+                "sealer=trusted forwarder=no spf=none helo=none dkim=none"));
     arena_free(a);
 }
 

@@ -1,17 +1,28 @@
 /* table_test.c - specs, and a table of a file behind the door. */
 #include "mailseal/table.h"
 
-#include "../support/files.h"
+#include "server.h"
 
 static void specs_are_checked_by_form(void **state)
 {
     (void)state;
-    static const char wanted[] = "is no table (PATH or file:PATH)";
+    static const char wanted[] = "is no table (PATH, file:PATH or socketmap:...)";
+    static const char no_server[] = "is no socketmap server (socketmap:unix:/PATH:NAME or socketmap:inet:ADDRESS:PORT:NAME)";
     static const struct {
         const char *spec, *fault;
     } rows[] = {
-        { "/etc/list", NULL },     { "list", NULL }, { "file:/etc/list", NULL }, { "file:list", NULL }, { "/etc/a:b", NULL },
-        { "hash:/etc/x", wanted }, { "", wanted },   { "file:", wanted },
+        { "/etc/list", NULL },
+        { "list", NULL },
+        { "file:/etc/list", NULL },
+        { "file:list", NULL },
+        { "/etc/a:b", NULL },
+        { "hash:/etc/x", wanted },
+        { "", wanted },
+        { "file:", wanted },
+        { "socketmap:unix:/x:n", NULL },
+        { "socketmap:inet:[::1]:9:n", NULL },
+        { "socketmap:x", no_server },
+        { "socketmap:", no_server },
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         const char *fault = table_spec_fault(str_of(rows[i].spec));
@@ -35,6 +46,7 @@ static void relative_paths_are_below_a_directory(void **state)
         { "file:./list", "file:/etc/m/list" },
         { "file:/list", "file:/list" },
         { "hash:x", "hash:x" },
+        { "socketmap:unix:/x:n", "socketmap:unix:/x:n" },
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < ROWS(rows); i++)
@@ -56,6 +68,7 @@ static void a_file_answers(void **state)
     assert_string_equal(table_spec(t), spec);
     assert_int_equal(table_count(t), 2);
     assert_true(table_has_names(t));
+    assert_false(table_is_server(t));
     assert_int_equal(table_has_domain(t, STR("a.example")), TABLE_YES);
     assert_int_equal(table_has_domain(t, STR("b.example")), TABLE_NO);
     assert_true(ip_parse(STR("192.0.2.9"), &ip));
@@ -74,6 +87,43 @@ static void a_file_answers(void **state)
     arena_free(a);
 }
 
+static void a_server_answers(void **state)
+{
+    (void)state;
+    static const struct line script[] = { { "ann@a.example", "4:OK v,", WHOLE },
+                                          { ".a.example", "3:OK ,", WHOLE },
+                                          { "192.0.2.9", "4:OK x,", WHOLE },
+                                          { NULL, NULL, WHOLE } };
+    struct arena *a = arena_new();
+    const char *dir = make_directory(a), *error;
+    struct server server;
+    struct str value;
+    struct ip ip;
+    server_start(&server, dir, script);
+    const char *spec = str_cstr(a, str_printf(a, "socketmap:unix:%s:list", server.path));
+    struct table *t = table_read(a, spec, TABLE_CLIENTS, &error);
+    assert_non_null(t);
+    assert_string_equal(table_spec(t), spec);
+    assert_true(table_is_server(t));
+    assert_true(table_has_names(t));
+    assert_int_equal(table_count(t), 0);
+    assert_int_equal(table_has_domain(t, STR("b.a.example")), TABLE_YES);
+    assert_int_equal(table_has_domain(t, STR("a.example")), TABLE_NO);
+    assert_int_equal(table_has_domain(t, STR("")), TABLE_NO);
+    assert_true(ip_parse(STR("192.0.2.9"), &ip));
+    assert_int_equal(table_has_ip(t, ip), TABLE_YES);
+    assert_int_equal(table_has_ip(t, (struct ip){ .family = 0 }), TABLE_NO);
+    assert_int_equal(table_get(t, a, STR("Ann@A.Example"), &value), TABLE_YES);
+    ROW_STR("value", value, STR("v"));
+    assert_string_equal(server.log, "b.a.example|.a.example|a.example|.example|192.0.2.9|ann@a.example|");
+    t = table_read(a, spec, TABLE_DOMAINS, &error);
+    assert_non_null(t);
+    assert_false(table_has_names(t));
+    server_stop(&server);
+    remove_directory(a, dir);
+    arena_free(a);
+}
+
 static void what_cannot_be_read_is_an_error(void **state)
 {
     (void)state;
@@ -82,7 +132,7 @@ static void what_cannot_be_read_is_an_error(void **state)
     assert_null(table_read(a, "/nonexistent/list", TABLE_DOMAINS, &error));
     assert_string_equal(error, "/nonexistent/list: No such file or directory");
     assert_null(table_read(a, "hash:/x", TABLE_DOMAINS, &error));
-    assert_string_equal(error, "'hash:/x' is no table (PATH or file:PATH)");
+    assert_string_equal(error, "'hash:/x' is no table (PATH, file:PATH or socketmap:...)");
     arena_free(a);
 }
 
@@ -90,6 +140,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(specs_are_checked_by_form),
                                         cmocka_unit_test(relative_paths_are_below_a_directory), cmocka_unit_test(a_file_answers),
-                                        cmocka_unit_test(what_cannot_be_read_is_an_error) };
+                                        cmocka_unit_test(a_server_answers), cmocka_unit_test(what_cannot_be_read_is_an_error) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
