@@ -35,6 +35,12 @@ bool cmd_read_message(const char *name, struct arena *a, const char *file, struc
 struct json;
 void cmd_add_profiles(struct json *doc, struct arena *a);
 
+/* The journal to read: `journal` when it is not NULL, else that of the configuration. In the arena. NULL after printing why. */
+const char *cmd_journal(const char *name, struct arena *a, const char *journal, const char *conf_path);
+
+/* "2026-05-28 20:26:40", in UTC. */
+const char *cmd_time(struct arena *a, int64_t seconds);
+
 /* --now UNIX: fixes the clock. False after printing why. */
 bool cmd_fix_now(const char *name, const char *arg);
 

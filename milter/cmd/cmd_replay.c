@@ -3,9 +3,7 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "mailseal/arena.h"
 #include "mailseal/clock.h"
@@ -118,16 +116,6 @@ static int parse_arguments(struct request *r, int argc, char **argv)
 
 /* ---- telling ---- */
 
-static const char *time_text(struct arena *a, int64_t seconds)
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    char text[64];
-    if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
-        return "-";
-    return str_cstr(a, str_of(text));
-}
-
 /* What mail and files supply, on a terminal. */
 static const char *shown(struct arena *a, struct str s)
 {
@@ -158,7 +146,7 @@ static void print_group(const struct replay *r, struct arena *a, const struct re
     printf(" instead of '%s'\n", shown(a, g->was_rule));
     for (size_t i = 0; i < example_count(r, g); i++) {
         const struct replay_example *x = example(r, g, i);
-        printf("          %s  %s\n", time_text(a, x->time), shown(a, str_of(x->queue_id)));
+        printf("          %s  %s\n", cmd_time(a, x->time), shown(a, str_of(x->queue_id)));
     }
 }
 
@@ -185,7 +173,7 @@ static void print_text(const struct replay *r, struct arena *a)
     struct replay_group **v = replay_groups(r, &n);
     printf("%llu messages", (unsigned long long)r->messages);
     if (r->messages > 0)
-        printf(" from %s to %s UTC", time_text(a, r->first), time_text(a, r->last));
+        printf(" from %s to %s UTC", cmd_time(a, r->first), cmd_time(a, r->last));
     printf(", %llu of them treated differently by policy '%s'\n", (unsigned long long)r->different,
            shown(a, str_of(policy_name(r->policy))));
     if (r->unreadable > 0)
@@ -240,10 +228,12 @@ static const char *policy_path(struct arena *a, const char *policy)
     return str_cstr(a, str_printf(a, "%s/%s%s", conf_policy_dir(), policy, suffix));
 }
 
-static int replay(const struct request *r, struct arena *a, const char *journal)
+static int replay(const struct request *r, struct arena *a)
 {
-    const char *error = NULL;
+    const char *error = NULL, *journal = cmd_journal(NAME, a, r->journal, r->conf_path);
     struct replay result;
+    if (journal == NULL)
+        return 1;
     const struct policy *policy = policy_read(a, policy_path(a, r->policy), &error);
     if (policy == NULL)
         return cmd_fail(NAME, "%s", error);
@@ -256,30 +246,13 @@ static int replay(const struct request *r, struct arena *a, const char *journal)
     return printed ? 0 : cmd_fail(NAME, "cannot write to stdout");
 }
 
-static int find_journal(const struct request *r, struct arena *a)
-{
-    if (r->journal != NULL)
-        return replay(r, a, r->journal);
-    char *error = NULL;
-    struct conf *conf = conf_read(r->conf_path, CONF_DEFAULTS_OK, &error);
-    if (conf == NULL) {
-        int code = cmd_fail(NAME, "%s", error);
-        free(error);
-        return code;
-    }
-    int code = conf->journal[0] != '\0' ? replay(r, a, conf->journal)
-                                        : cmd_fail(NAME, "the configuration names no journal: give --journal");
-    conf_unref(conf);
-    return code;
-}
-
 int cmd_replay(int argc, char **argv)
 {
     struct arena *a = arena_new();
     struct request r = { .examples = 3 };
     int code = parse_arguments(&r, argc, argv);
     if (code < 0)
-        code = find_journal(&r, a);
+        code = replay(&r, a);
     arena_free(a);
     return code;
 }

@@ -1,4 +1,71 @@
-/* journal_words.c - the words entries are made of, for journal_pack.c: the more frequent, the nearer to the end. */
+/*
+ * journal_words.c - the words entries are made of, for journal_pack.c: the more frequent, the nearer to the end.
+ *
+ * They make entries smaller and mean nothing else: a profile with other rules, or an explanation that was given new members, is only
+ * packed less well until they are brought up to date. Files keep the words that they were written with.
+ */
 #include "journal_int.h"
 
-const char journal_words_text[] = "TIMEOUT\"},\"SERVFAIL\"},softfail neutral temperror permerror policy quarantine";
+/* clang-format off */
+const char journal_words_text[] =
+    "\"internal failure\" \"no such name\" SERVFAIL TIMEOUT \"explanation\":\"\",\"ruf\":\"mailto:;fo=1\",\"rua\":\"mailto:"
+    "dmarc@ softfail neutral temperror permerror policy quarantine tempfail label discard hold several repeated mal"
+    "formed internal relay local outbound authenticated \"exempt\":\"authenticated\",\"signatures\":1,\"unpublished_keys\":"
+    "0,\"unsigned\":\"no key for this domain\" a term of the record permits the client\",\"explanation\":\"\"},domain does "
+    "not exist the address does not match the record no SPF record found\"oldest_pass\":0,\"sealers\":[{\"instance\":1,\"d"
+    "omain\":\"\",\"selector\":\"\",\"trusted\":false,\"reports_pass\":false}],\"evidence\":false},\"algorithm\":\"rsa-sha2"
+    "56\",\"bits\":2048,\"reason\":\"\",\"aligned\":true},{\"result\":\"pass\",\"domain\":\"\",\"selector\":\"\",\"identity"
+    "\":\"@\"sp\":\"none\",\"p\":\"none\",\"adkim\":\"r\",\"aspf\":\"r\",\"psd\":\"u\",\"t\":\"n\",\"rua\":\"mailto:dmarc\""
+    ",\"ruf\":\"\",\"fo\":\"\",\"remark\":\"\"},\"._domainkey.\":{\"TXT\":[\"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOC"
+    "AQ8AMIIBCgKCAQEAIDAQAB\"]},\"_dmarc.\":{\"TXT\":[\"v=DMARC1; p=quarantine; sp=reject; rua=mailto:\"]},{\"TXT\":[\"v=sp"
+    "f1 include:_spf. include:spf. ip4: ip6: a mx ~all\",\"google-site-verification=\"]},\"MX\":[[0,\".mail.protection.ou"
+    "tlook.com\"]],.com .net .org .example {\"A\":[\"\"]},\"AAAA\":[\"\"]},{\"TXT\":\"NXDOMAIN\"},\"PTR\":[\"\"]}\"spf\":{"
+    "\"result\":\"pass\",\"domain\":\"\",\"identity\":\"mailfrom\",\"mechanism\":\"ip4:\",\"reason\":\"a term of the record"
+    " permits the client\",\"explanation\":\"\"},\"helo\":{\"result\":\"pass\",\"domain\":\"\",\"identity\":\"helo\",\"mech"
+    "anism\":\"a\",\"reason\":\"\",\"explanation\":\"\"},\"dkim\":[{\"result\":\"pass\",\"domain\":\"\",\"selector\":\"\","
+    "\"identity\":\"@\",\"algorithm\":\"rsa-sha256\",\"bits\":2048,\"reason\":\"\",\"aligned\":true}],\"dmarc\":{\"result\""
+    ":\"pass\",\"from_domain\":\"\",\"policy\":\"reject\",\"disposition\":\"none\",\"org_domain\":\"\",\"record_domain\":\""
+    "\",\"spf_aligned\":true,\"dkim_aligned\":true,\"reason\":\"\",\"tag\":\"p\",\"applied\":\"none\"{\"client\":{\"ip\":\""
+    "\",\"helo\":\"mail.\",\"class\":\"outside\",\"relayed\":false},\"envelope\":{\"sender_domain\":\"\",\"null_sender\":fa"
+    "lse,\"recipients\":1},\"author\":{\"status\":\"one\",\"domain\":\"\",\"reason\":\"\"},\"spf\":{\"result\":\"fail\",\"d"
+    "omain\":\"\",\"identity\":\"mailfrom\",\"mechanism\":\"-all\",\"reason\":\"a term of the record forbids the client\","
+    "\"explanation\":\"\"},\"helo\":{\"result\":\"none\",\"domain\":\"mail.\",\"identity\":\"helo\",\"mechanism\":\"\",\"re"
+    "ason\":\"domain does not exist\",\"explanation\":\"\"},\"dkim\":[],\"arc\":{\"result\":\"none\",\"reason\":\"\",\"seal"
+    "ers\":[],\"sets\":[],\"evidence\":false},\"dmarc\":{\"result\":\"fail\",\"from_domain\":\"\",\"policy\":\"reject\",\"d"
+    "isposition\":\"reject\",\"org_domain\":\"\",\"record_domain\":\"\",\"spf_aligned\":false,\"dkim_aligned\":false,\"reas"
+    "on\":\"no aligned identifier passed\",\"tag\":\"p\",\"applied\":\"reject\",\"org_domain_why\":\"the shortest name with"
+    " a record\",\"record\":{\"domain\":\"\",\"text\":\"v=DMARC1; p=reject\",\"usable\":true,\"p\":\"reject\",\"sp\":\"reje"
+    "ct\",\"np\":\"reject\",\"adkim\":\"r\",\"aspf\":\"r\",\"psd\":\"u\",\"t\":\"n\",\"rua\":\"\",\"ruf\":\"\",\"fo\":\"\","
+    "\"remark\":\"\"},\"queries\":[{\"name\":\"\",\"status\":\"OK\",\"records\":1,\"text\":\"v=DMARC1; p=reject\",\"why\":"
+    "\"a DMARC record\"},{\"name\":\"test\",\"status\":\"NXDOMAIN\",\"records\":0,\"why\":\"no record: there is no such nam"
+    "e\"}]},\"rules\":[{\"rule\":\"exempt-listed\",\"action\":\"accept\",\"matched\":false,\"expired\":false,\"condition\":"
+    "\"exempt=yes\",\"value\":\"no\",\"reason\":\"\",\"owner\":\"\"},{\"rule\":\"from-not-single\",\"action\":\"reject\",\""
+    "matched\":false,\"expired\":false,\"condition\":\"from=several|repeated|malformed\",\"value\":\"one\",\"reason\":\"\","
+    "\"owner\":\"\"},{\"rule\":\"require-dkim-defer\",\"action\":\"tempfail\",\"matched\":false,\"expired\":false,\"conditi"
+    "on\":\"require-dkim=yes\",\"value\":\"no\",\"reason\":\"\",\"owner\":\"\"},{\"rule\":\"require-dkim\",\"action\":\"rej"
+    "ect\",\"matched\":false,\"expired\":false,\"condition\":\"require-dkim=yes\",\"value\":\"no\",\"reason\":\"\",\"owner"
+    "\":\"\"},{\"rule\":\"dmarc-temperror-defer\",\"action\":\"tempfail\",\"matched\":false,\"expired\":false,\"condition\""
+    ":\"dmarc=temperror\",\"value\":\"fail\",\"reason\":\"\",\"owner\":\"\"},{\"rule\":\"dmarc-temperror\",\"action\":\"acc"
+    "ept\",\"matched\":false,\"expired\":false,\"condition\":\"dmarc=temperror\",\"value\":\"fail\",\"reason\":\"\",\"owner"
+    "\":\"\"},{\"rule\":\"never-reject\",\"action\":\"label\",\"matched\":false,\"expired\":false,\"condition\":\"never-rej"
+    "ect=yes\",\"value\":\"no\",\"reason\":\"\",\"owner\":\"\"},{\"rule\":\"dmarc-fail-reject-list\",\"action\":\"quarantin"
+    "e\",\"matched\":false,\"expired\":false,\"condition\":\"list=yes\",\"value\":\"no\",\"reason\":\"\",\"owner\":\"\"},{"
+    "\"rule\":\"dmarc-fail-reject-sealer\",\"action\":\"quarantine\",\"matched\":false,\"expired\":false,\"condition\":\"se"
+    "aler=trusted\",\"value\":\"other\",\"reason\":\"\",\"owner\":\"\"},{\"rule\":\"dmarc-fail-reject-forwarder\",\"action"
+    "\":\"quarantine\",\"matched\":false,\"expired\":false,\"condition\":\"forwarder=yes\",\"value\":\"no\",\"reason\":\"\""
+    ",\"owner\":\"\"},{\"rule\":\"dmarc-fail-reject-all\",\"action\":\"reject\",\"matched\":false,\"expired\":false,\"condi"
+    "tion\":\"dkim=fail\",\"value\":\"none\",\"reason\":\"\",\"owner\":\"\"},{\"rule\":\"dmarc-fail-reject\",\"action\":\"r"
+    "eject\",\"matched\":true,\"expired\":false,\"condition\":\"\",\"value\":\"\",\"reason\":\"\",\"owner\":\"\"}],\"facts"
+    "\":\"direction=inbound client=outside authenticated=no daemon=<> exempt=no from=one from-domain= sender-domain= "
+    "recipient-domain=<> require-dkim=no dkim-aligned=none dmarc=fail temperror-option=accept never-reject=no polic"
+    "y=reject treat-as-reject=no aligned=no list=no arc=none sealer=other forwarder=no spf=fail helo=none dkim=none"
+    "\",\"action\":\"reject\",\"held\":false,\"label\":\"\",\"disagreement\":\"\",\"reply\":\"550 5.7.1 Email rejected per "
+    "DMARC policy for  (spf=fail dkim=none dmarc=fail policy=reject)\",\"rule\":\"dmarc-fail-reject\",\"profile\":\"standar"
+    "d\",\"reason\":\"\",\"edits\":[],\"dns_queries\":4}direction=inbound client=outside authenticated=no daemon=<> exempt="
+    "no from=one from-domain= sender-domain= recipient-domain=<> require-dkim=no dkim-aligned=none dmarc=fail tempe"
+    "rror-option=accept never-reject=no policy=reject treat-as-reject=no aligned=no list=no arc=none sealer=other f"
+    "orwarder=no spf=fail helo=none dkim=none recipients= direction=inbound client=outside authenticated=no daemon="
+    "<> exempt=no from=one from-domain= sender-domain= recipient-domain=<> require-dkim=no dkim-aligned=pass dmarc="
+    "pass temperror-option=accept never-reject=no policy=none treat-as-reject=no aligned=yes list=no arc=none seale"
+    "r=other forwarder=no spf=pass helo=pass dkim=pass recipients=";
+/* clang-format on */

@@ -15,6 +15,10 @@ for command in milter check spf dmarc sign key replay config; do
     says out "usage: mailseal $command"
     run 2 "$command with an unknown option" "$program" "$command" --nonsense
 done
+run 2 "explain --id with a message" "$program" explain --id Q1 message.eml
+run 2 "explain --id without one" "$program" explain --id
+run 1 "explain --id without a journal" "$program" explain --id Q1 --journal "$work/none.db"
+says err "No such file"
 run 2 "check without a message" "$program" check --client-ip 192.0.2.1 --helo h --mail-from a@b.example
 
 # ---- keys ----

@@ -212,6 +212,11 @@ replayed() {
     shift
     "$mailseal" replay --journal "$dir/journal.db" --policy monitor "$@" >"$dir/found" 2>&1 && grep -q "$text" "$dir/found"
 }
+explained() {
+    text=$1
+    shift
+    "$mailseal" explain --id REJECT --journal "$dir/journal.db" "$@" >"$dir/found" 2>&1 && grep -q "$text" "$dir/found"
+}
 messages() { replayed '' && sed -n '1s/ messages.*//p' "$dir/found"; }
 has_more_than() { [ "$(messages)" -gt "$1" ]; }
 send() { "$mta" "$dir" "$here/$1.mta" >/dev/null 2>&1; }
@@ -226,6 +231,12 @@ test_journal() {
     result $? 'the journal is written at the end'
     replayed 'reject -> accept' && replayed '  HOLD' --examples 20
     result $? 'another policy is compared, with examples'
+    explained '^Message REJECT of ' && explained 'This message was refused' && explained 'DNS answers used'
+    result $? 'a past message is explained'
+    explained '"queue_id": "REJECT"' --json && explained '"dns_whole": true' --json
+    result $? 'a past message is explained to scripts'
+    ! "$mailseal" explain --id NONE --journal "$dir/journal.db" >"$dir/found" 2>&1 && grep -q "no message with the queue id 'NONE'" "$dir/found"
+    result $? 'a message that is not there is said'
     [ "$(ls -l "$dir/journal.db" | cut -c1-10)" = -rw------- ]
     result $? 'the journal is private'
 
