@@ -16,6 +16,7 @@ int cmd_spf(int argc, char **argv);
 int cmd_dmarc(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 
 /* "mailseal NAME: message" on stderr; usage_error() adds the hint to --help. They return the exit code 1 or 2. */
@@ -33,6 +34,12 @@ bool cmd_read_message(const char *name, struct arena *a, const char *file, struc
 /* Adds "profiles" to an explanation: what each shipped profile would do with its "facts" (see explain_print()). */
 struct json;
 void cmd_add_profiles(struct json *doc, struct arena *a);
+
+/* The journal to read: `journal` when it is not NULL, else that of the configuration. In the arena. NULL after printing why. */
+const char *cmd_journal(const char *name, struct arena *a, const char *journal, const char *conf_path);
+
+/* "2026-05-28 20:26:40", in UTC. */
+const char *cmd_time(struct arena *a, int64_t seconds);
 
 /* --now UNIX: fixes the clock. False after printing why. */
 bool cmd_fix_now(const char *name, const char *arg);

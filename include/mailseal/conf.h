@@ -117,6 +117,11 @@ struct conf {
     int64_t resolver_down_share;        /* per cent of DNS questions that fail */
     bool resolver_down_tempfail;        /* resolver-down = "release" | "tempfail" */
 
+    const char *journal;      /* "" : none */
+    int64_t journal_max_size; /* MiB */
+    int64_t journal_max_age;  /* days */
+    bool journal_redact;      /* journal-redact = "none" | "client" */
+
     const char *key_directory;              /* key-directory; "" : none */
     const char *key_table, *signing_table;  /* "file:/PATH", "refile:/PATH", "/PATH", or servers; "" : none */
     bool sign_all_matches, sign_subdomains; /* of the signing table; of the key directory */

@@ -91,12 +91,24 @@ struct dns *dns_record_new(struct dns *inner);
 struct json *dns_record_json(struct dns *d, struct arena *a);
 bool dns_record_write(struct dns *d, const char *path) __attribute__((warn_unused_result));
 
+/* Notes of questions and answers, for several makers at once: of each question the last answer. max is in bytes; what does not fit
+ * is left out. Any thread. dns_notes_new() gives one reference; NULL is allowed in dns_notes_unref(). */
+struct dns_notes;
+struct dns_notes *dns_notes_new(size_t max);
+struct dns_notes *dns_notes_ref(struct dns_notes *k);
+void dns_notes_unref(struct dns_notes *k);
+/* As dns_record_json(), without the names that hides() wants hidden (NULL: none). *whole is false when something was left out. */
+struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool (*hides)(void *ctx, struct str name), void *ctx,
+                            bool *whole);
+
 /* The meter of one message: counts its questions, refuses those beyond `max` and cuts deadlines to `deadline`: both answer
  * DNS_TEMPFAIL with a reason. Does not own inner. Counted references, because a task may outlive its message. dns_meter_new()
  * gives one reference; dns_free() drops one, as dns_meter_unref() does. */
 struct dns *dns_meter_new(struct dns *inner, unsigned max, int64_t deadline);
 struct dns *dns_meter_ref(struct dns *d);
 void dns_meter_unref(void *d);
+/* Before its first question: the answers that somebody waits for are noted. Takes a reference of its own. */
+void dns_meter_note(struct dns *d, struct dns_notes *k);
 unsigned dns_meter_count(const struct dns *d);
 /* What became of its questions so far: how many were waited for to their end, and how many of these were answered DNS_TEMPFAIL.
  * Neither counts what the meter refused, and what was dropped or cancelled. */

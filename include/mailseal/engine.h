@@ -37,6 +37,10 @@ struct sign_counts {
     unsigned unpublished; /* with keys the DNS does not have so */
 };
 void env_sign_counts(struct env *e, struct sign_counts *out);
+/* Begins the journal of the configuration, if it has one: for the daemon. False with a reason, as journal_start() says. */
+bool env_start_journal(struct env *e, const char **error) __attribute__((warn_unused_result));
+/* Writes what is queued; messages still in work are no longer added. */
+void env_stop_journal(struct env *e);
 
 /* ---- the edits a mail server is asked for ---- */
 enum edit_op { EDIT_INSERT, EDIT_DELETE };
@@ -65,6 +69,7 @@ struct outcome {
     struct author author;
     struct dmarc_result dmarc;
     struct policy_facts facts;
+    struct policy_decision said;     /* by the policy about these facts, before anything else was looked at */
     struct policy_decision decision; /* action after the options quarantine and dmarc-temperror were looked at */
     struct str disagreement;         /* of recipients, what the policy wants for each domain, when they differ; or empty */
     const char *policy_name;
@@ -114,6 +119,8 @@ void msg_queue_id(struct msg *m, struct str id);
 bool msg_body(struct msg *m, const void *p, size_t n);
 /* Joins everything until the deadline and decides. Valid until msg_free(). */
 const struct outcome *msg_eom(struct msg *m);
+/* Adds the message to the journal, if there is one: after msg_eom(). Never waits. */
+void msg_journal(struct msg *m);
 void msg_free(struct msg *m);
 const struct conf *msg_conf(const struct msg *m);
 

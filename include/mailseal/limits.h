@@ -104,6 +104,13 @@
 #define LIMIT_BRAKE_QUESTIONS 20    /* DNS questions in a minute, below which nothing can be said about the resolver */
 #define LIMIT_BRAKE_MESSAGE   8     /* of one message, so that a single sender's broken zone does not look like our resolver */
 
+/* The journal. */
+#define LIMIT_JOURNAL_ENTRY   (256 * 1024)       /* bytes of one entry; a larger one is dropped */
+#define LIMIT_JOURNAL_DNS     (32 * 1024)        /* bytes of DNS answers kept for one entry */
+#define LIMIT_JOURNAL_QUEUE   8192               /* entries that wait for the writer; more are dropped */
+#define LIMIT_JOURNAL_BYTES   (16 * 1024 * 1024) /* bytes of them */
+#define LIMIT_JOURNAL_STOP_MS 5000               /* a stopping daemon waits so long for what is not yet written */
+
 /* Files. */
 #define LIMIT_CONFIG_FILE   (4 * 1024 * 1024)
 #define LIMIT_SNAPSHOT_FILE (64 * 1024 * 1024)

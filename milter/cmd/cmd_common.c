@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "mailseal/clock.h"
 #include "mailseal/cmd.h"
@@ -115,6 +116,34 @@ bool cmd_read_message(const char *name, struct arena *a, const char *file, struc
     if (lf != NULL)
         *lf = bare;
     return done;
+}
+
+const char *cmd_journal(const char *name, struct arena *a, const char *journal, const char *conf_path)
+{
+    char *error = NULL;
+    if (journal != NULL)
+        return journal;
+    struct conf *conf = conf_read(conf_path, CONF_DEFAULTS_OK, &error);
+    if (conf == NULL) {
+        cmd_fail(name, "%s", error);
+        free(error);
+        return NULL;
+    }
+    journal = conf->journal[0] != '\0' ? str_cstr(a, str_of(conf->journal)) : NULL;
+    if (journal == NULL)
+        cmd_fail(name, "the configuration names no journal: give --journal");
+    conf_unref(conf);
+    return journal;
+}
+
+const char *cmd_time(struct arena *a, int64_t seconds)
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    char text[64];
+    if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        return "-";
+    return str_cstr(a, str_of(text));
 }
 
 bool cmd_fix_now(const char *name, const char *arg)

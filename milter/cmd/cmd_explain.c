@@ -11,6 +11,7 @@
 #include "mailseal/engine.h"
 #include "mailseal/json.h"
 
+#include "explain_past.h"
 #include "judge.h"
 
 #define NAME "explain"
@@ -18,10 +19,11 @@
 static void help(void)
 {
     puts("usage: mailseal explain [OPTION...] MESSAGE|-\n"
+         "       mailseal explain --id QUEUEID [--journal FILE] [-c FILE] [--json]\n"
          "\n"
          "Tells what the daemon would decide about a message, and why: what each check found, which rules were tried, what other\n"
          "profiles would do, and the DNS answers used. What is not given is taken from the message's own Received and Return-Path\n"
-         "fields.\n");
+         "fields. With --id, why a message of the journal was treated as it was.\n");
     judge_options_help();
 }
 
@@ -123,6 +125,8 @@ static int explain(const struct judge_options *o, struct arena *a)
 
 int cmd_explain(int argc, char **argv)
 {
+    if (explain_is_past(argc, argv))
+        return explain_past(argc, argv);
     struct arena *a = arena_new();
     struct judge_options o;
     int code = judge_options_read(&o, a, NAME, help, argc, argv);

@@ -16,6 +16,7 @@ static const struct {
     { "dmarc", cmd_dmarc, "show the DMARC policy of a domain, query by query" },
     { "sign", cmd_sign, "put a DKIM signature on a message" },
     { "key", cmd_key, "make, show, check and rotate signing keys" },
+    { "replay", cmd_replay, "tell what another policy would have done with past messages" },
     { "config", cmd_config, "check or show the configuration" },
 };
 

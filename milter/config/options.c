@@ -183,6 +183,7 @@ static const struct name_code check_words[] = {
 static const struct name_code sign_for_words[] = {
     { "from", SIGN_FOR_FROM }, { "sender", SIGN_FOR_SENDER }, { "envelope", SIGN_FOR_ENVELOPE }, { NULL, 0 }
 };
+static const struct name_code redact_words[] = { { "none", false }, { "client", true }, { NULL, 0 } };
 static const struct name_code temperror_words[] = { { "accept", false }, { "tempfail", true }, { NULL, 0 } };
 static const struct name_code down_words[] = { { "release", false }, { "tempfail", true }, { NULL, 0 } };
 
@@ -291,6 +292,13 @@ const struct conf_option conf_options[] = {
       "Messages worked on at the same time; senders of further ones are asked to try again." },
     { "workers", OPTION_INT, "16", AT(workers), RANGE(0, LIMIT_WORKERS),
       "Threads that look up SPF records while messages arrive; with 0 it is done at the end of each message." },
+    { "journal", OPTION_PATH, "", AT(journal), CHECK(check_path),
+      "The file in which the daemon keeps what it decided about each message, for replay and explain --id; empty: none." },
+    { "journal-max-size", OPTION_INT, "100", AT(journal_max_size), RANGE(8, 1000000),
+      "Megabytes of the journal; beyond them the oldest entries go." },
+    { "journal-max-age", OPTION_INT, "30", AT(journal_max_age), RANGE(1, 3650), "Days an entry of the journal is kept." },
+    { "journal-redact", OPTION_BOOL, "none", AT(journal_redact), WORDS(redact_words),
+      "What is kept out of the journal: none, or client: addresses of clients are cut to their network." },
     { "key-directory", OPTION_PATH, "", AT(key_directory), CHECK(check_path),
       "A directory of private keys, DOMAIN/SELECTOR.pem, that sign besides those of sections; empty: none." },
     { "key-table", OPTION_TABLE, "", AT(key_table), CHECK(check_table),

@@ -30,6 +30,9 @@ void dns_cond_init(pthread_cond_t *c);
 /* Waits for a signal; false when the deadline (clock_ms()) has passed. */
 bool dns_cond_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t deadline);
 
+/* dns_notes.c; name is as dns_name_normal() leaves it. */
+void dns_notes_keep(struct dns_notes *k, struct str name, enum dns_type type, const struct dns_answer *answer);
+
 /* dns_packet.c */
 struct dns_record {
     unsigned preference; /* of an MX */

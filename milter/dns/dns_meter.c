@@ -6,6 +6,7 @@
  */
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mailseal/clock.h"
 
@@ -14,6 +15,7 @@
 struct meter {
     struct dns dns;
     struct dns *inner;
+    struct dns_notes *notes; /* or NULL */
     unsigned max;
     int64_t deadline;
     atomic_uint refs, count, ended, failed;
@@ -30,6 +32,9 @@ struct metered {
     int64_t deadline;
     atomic_uint refs;
     bool ready;
+    enum dns_type type;
+    struct str name; /* for the notes, or empty */
+    char text[];
 };
 
 static struct meter *meter_of(const struct dns *d)
@@ -87,7 +92,11 @@ static struct dns_query *meter_start(struct dns *self, struct str name, enum dns
     const char *reason = refusal(t);
     if (reason != NULL)
         return dns_fixed(DNS_TEMPFAIL, reason);
-    struct metered *m = dns_alloc(sizeof(*m));
+    size_t noted = t->notes != NULL ? name.n : 0;
+    struct metered *m = dns_alloc(sizeof(*m) + noted);
+    memcpy(m->text, name.p, noted);
+    m->name = (struct str){ m->text, noted };
+    m->type = type;
     m->query.ops = self->ops;
     m->meter = meter_of(dns_meter_ref(self));
     m->deadline = deadline < t->deadline ? deadline : t->deadline;
@@ -118,6 +127,8 @@ static void meter_wait(struct dns_query *q, struct arena *a, struct dns_answer *
         atomic_fetch_add(&t->ended, 1);
         atomic_fetch_add(&t->failed, out->status == DNS_TEMPFAIL);
     }
+    if (t->notes != NULL && !cancelled)
+        dns_notes_keep(t->notes, m->name, m->type, out);
     metered_unref(m);
 }
 
@@ -158,9 +169,15 @@ void dns_meter_unref(void *d)
     struct meter *t = d;
     if (atomic_fetch_sub(&t->refs, 1) > 1)
         return;
+    dns_notes_unref(t->notes);
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->lock);
     free(t);
+}
+
+void dns_meter_note(struct dns *d, struct dns_notes *k)
+{
+    meter_of(d)->notes = dns_notes_ref(k);
 }
 
 unsigned dns_meter_count(const struct dns *d)

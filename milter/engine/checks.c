@@ -48,7 +48,7 @@ static struct future *start_spf(struct msg *m, enum spf_identity identity)
 void checks_start_client(struct msg *m)
 {
     client_names_start(m);
-    m->spf_dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_SPF_QUERIES, INT64_MAX);
+    m->spf_dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_DNS_SPF_QUERIES, INT64_MAX));
     m->spf = start_spf(m, SPF_MAILFROM);
     /* RFC 7208 2.4: for the null reverse-path the MAIL FROM identity already is HELO's. */
     if (m->local.n > 0 || m->domain.n > 0)
@@ -59,7 +59,8 @@ static void start_verify(struct msg *m)
 {
     int64_t deadline = clock_ms() + LIMIT_DNS_MESSAGE_MS;
     struct str author = m->outcome.author.status == AUTHOR_ONE ? m->outcome.author.domain : STR_NONE;
-    m->dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES - LIMIT_DNS_CLIENT_QUERIES, deadline);
+    unsigned queries = LIMIT_DNS_QUERIES - LIMIT_DNS_SPF_QUERIES - LIMIT_DNS_CLIENT_QUERIES;
+    m->dns = record_meter(m, dns_meter_new(env_dns(m->env), queries, deadline));
     m->verify = dkim_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline, author);
     seal_start(m);
     m->arc = arc_verify_start(m->arena, &m->headers, m->body, &m->conf->dkim, m->dns, m->now, deadline);

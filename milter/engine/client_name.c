@@ -59,7 +59,7 @@ void client_names_start(struct msg *m)
     const struct table *list = m->conf->exempt_clients;
     if (list == NULL || m->client.family == 0 || !table_has_names(list))
         return;
-    m->names_dns = dns_meter_new(env_dns(m->env), LIMIT_DNS_CLIENT_QUERIES, INT64_MAX);
+    m->names_dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_DNS_CLIENT_QUERIES, INT64_MAX));
     m->names = future_new(env_pool(m->env));
     struct arena *a = future_arena(m->names);
     struct name_task *t = ARENA_NEW(a, struct name_task);

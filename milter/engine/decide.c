@@ -33,11 +33,12 @@ static void spare(const struct msg *m, const struct policy_facts *f, struct poli
 }
 
 /* For recipients of a domain. */
-static void ask_policy(struct msg *m, struct str domain, struct policy_decision *out)
+static void ask_policy(struct msg *m, struct str domain, struct policy_decision *said, struct policy_decision *out)
 {
     struct policy_facts *f = &m->outcome.facts;
     f->recipient_domain = domain;
-    policy_decide(m->conf->policy, f, m->arena, out);
+    policy_decide(m->conf->policy, f, m->arena, said);
+    *out = *said;
     outage_soften(m, f, out);
     spare(m, f, out);
 }
@@ -53,19 +54,20 @@ static void add_opinion(struct buf *b, const struct policy_decision *d, struct s
 static void ask_for_all(struct msg *m)
 {
     struct outcome *o = &m->outcome;
-    struct policy_decision d;
+    struct policy_decision d, said;
     struct str winner = m->rcpt_domain[0];
     struct buf b;
     bool disagree = false;
     buf_init(&b, m->arena, LIMIT_LOG_LINE / 2);
-    ask_policy(m, winner, &o->decision);
+    ask_policy(m, winner, &o->said, &o->decision);
     add_opinion(&b, &o->decision, winner);
     for (size_t i = 1; i < m->n_rcpt_domains; i++) {
-        ask_policy(m, m->rcpt_domain[i], &d);
+        ask_policy(m, m->rcpt_domain[i], &said, &d);
         add_opinion(&b, &d, m->rcpt_domain[i]);
         disagree = disagree || d.action != o->decision.action;
         if (d.action < o->decision.action) {
             o->decision = d;
+            o->said = said;
             winner = m->rcpt_domain[i];
         }
     }
@@ -92,7 +94,7 @@ static void ask(struct msg *m)
     if (m->n_rcpt_domains > 0)
         ask_for_all(m);
     else
-        ask_policy(m, STR_NONE, &m->outcome.decision);
+        ask_policy(m, STR_NONE, &m->outcome.said, &m->outcome.decision);
 }
 
 static void judge(struct msg *m)

@@ -105,6 +105,7 @@ struct msg {
 
     bool resolver_down; /* the brake was on when the message was complete */
     bool released;      /* ... so it passes although answers are missing */
+    struct dns_notes *notes; /* the DNS answers, for the journal; NULL: there is none */
 
     struct outcome outcome;
 };
@@ -116,6 +117,9 @@ struct deferral *env_deferral(struct env *e);
 struct brake *env_brake(struct env *e);
 /* Names the expired rules in the log with the first message of a day (UTC). */
 void env_note_day(struct env *e, const struct conf *conf, int64_t now);
+bool env_has_journal(struct env *e);
+struct journal_entry;
+void env_add_to_journal(struct env *e, const struct journal_entry *entry);
 
 /* client.c: who is connecting, and what follows: a literal why the message is not judged, or NULL. */
 enum client_class client_class(const struct conf *conf, struct ip ip, bool local);
@@ -198,6 +202,24 @@ struct brake *brake_new(void);
 void brake_free(struct brake *b);
 /* now: monotonic seconds. */
 struct brake_state brake_count(struct brake *b, struct dns_tally t, int64_t share, int64_t now);
+
+/* record.c: the outcome as an entry of the journal. */
+void record_begin(struct msg *m);
+/* The meter, with its answers noted if there is a journal. */
+struct dns *record_meter(struct msg *m, struct dns *meter);
+
+/* redact.c: what tells who the client and the sender are, beyond their network and domain. */
+struct redaction {
+    int family;
+    struct str client, network; /* as texts */
+    struct str labels[3];       /* labels of a DNS name that hold the client's address */
+    struct str local;           /* the sender's local part, lower case; or empty */
+};
+void redaction_of(struct redaction *r, struct arena *a, struct ip client, struct str local);
+/* The text with the network in place of the client. */
+struct str redact_text(const struct redaction *r, struct arena *a, struct str text);
+/* For dns_notes_json(): ctx is a struct redaction. */
+bool redact_hides(void *ctx, struct str name);
 
 /* seal.c: an ARC set for mail that was judged. start at end of header; add after all other edits. */
 void seal_start(struct msg *m);

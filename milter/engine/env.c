@@ -10,6 +10,7 @@
 
 #include "mailseal/arena.h"
 #include "mailseal/clock.h"
+#include "mailseal/journal.h"
 #include "mailseal/limits.h"
 #include "mailseal/log.h"
 
@@ -26,6 +27,8 @@ struct env {
     struct brake *brake;
     _Atomic int64_t day; /* since 1970, the last on which expired rules were named */
     struct sign_watch watch;
+    pthread_mutex_t journal_mutex; /* guards the pointer journal, also while an entry is added */
+    struct journal *journal;       /* or NULL */
 };
 
 static struct dns *dns_of_conf(const struct conf *conf, const char **error)
@@ -83,6 +86,7 @@ struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const 
     if (e == NULL)
         BUG("out of memory for the environment");
     pthread_mutex_init(&e->mutex, NULL);
+    pthread_mutex_init(&e->journal_mutex, NULL);
     e->conf = conf;
     e->dns = dns;
     e->pool = pool_new(workers);
@@ -94,6 +98,44 @@ struct env *env_new(struct conf *conf, struct dns *dns, unsigned workers, const 
     return e;
 }
 
+/* ---- the journal ---- */
+
+bool env_start_journal(struct env *e, const char **error)
+{
+    const struct journal_params params = { .path = e->conf->journal,
+                                           .max_bytes = e->conf->journal_max_size * 1024 * 1024,
+                                           .max_age = e->conf->journal_max_age * 86400 };
+    if (params.path[0] == '\0')
+        return true;
+    e->journal = journal_start(&params, error);
+    return e->journal != NULL;
+}
+
+void env_stop_journal(struct env *e)
+{
+    pthread_mutex_lock(&e->journal_mutex);
+    struct journal *j = e->journal;
+    e->journal = NULL;
+    pthread_mutex_unlock(&e->journal_mutex);
+    journal_stop(j, LIMIT_JOURNAL_STOP_MS);
+}
+
+bool env_has_journal(struct env *e)
+{
+    pthread_mutex_lock(&e->journal_mutex);
+    bool has = e->journal != NULL;
+    pthread_mutex_unlock(&e->journal_mutex);
+    return has;
+}
+
+void env_add_to_journal(struct env *e, const struct journal_entry *entry)
+{
+    pthread_mutex_lock(&e->journal_mutex);
+    if (e->journal != NULL)
+        journal_add(e->journal, entry);
+    pthread_mutex_unlock(&e->journal_mutex);
+}
+
 void env_free(struct env *e)
 {
     if (e == NULL)
@@ -103,6 +145,8 @@ void env_free(struct env *e)
     deferral_free(e->deferral);
     brake_free(e->brake);
     conf_unref(e->conf);
+    env_stop_journal(e);
+    pthread_mutex_destroy(&e->journal_mutex);
     pthread_mutex_destroy(&e->mutex);
     free(e);
 }
@@ -139,6 +183,9 @@ static void warn_of_restart(const struct conf *old, const struct conf *new)
         { "group", strcmp(old->group, new->group) == 0 },
         { "socket-mode", old->socket_mode == new->socket_mode },
         { "workers", old->workers == new->workers },
+        { "journal", strcmp(old->journal, new->journal) == 0 },
+        { "journal-max-size", old->journal_max_size == new->journal_max_size },
+        { "journal-max-age", old->journal_max_age == new->journal_max_age },
     };
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         if (!fixed[i].same)

@@ -35,6 +35,7 @@ struct msg *msg_new(struct conn *c, const struct msg_info *info)
     m->class = client_class(m->conf, c->ip, info->local);
     m->exempt_reason = client_exemption(m->class, info->authenticated);
     headers_init(&m->headers, a);
+    record_begin(m);
     if (m->exempt_reason == NULL && m->class != CLIENT_RELAY)
         checks_start_client(m);
     return m;
@@ -63,7 +64,8 @@ void msg_rcpt(struct msg *m, struct str rcpt)
 {
     expect_stage(m, m->stage == MSG_ENVELOPE, "msg_rcpt");
     m->recipients++;
-    if (!policy_asks_recipient(m->conf->policy))
+    /* The policy that a replay asks may be another one. */
+    if (!policy_asks_recipient(m->conf->policy) && m->notes == NULL)
         return;
     struct arena *a = arena_new();
     struct str local, domain;

@@ -203,7 +203,7 @@ void signing_start(struct msg *m)
     o->sign_reason = signer_find(m, &signer);
     if (o->sign_reason != NULL)
         return;
-    m->dns = dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS);
+    m->dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS));
     size_t n = keyring_find(m->conf->keyring, m->arena, signer.local, signer.domain, keys);
     if (n == KEYRING_UNKNOWN) {
         m->sign_unknown = true;

@@ -115,7 +115,7 @@ static bool start_threads(struct daemon *d, struct conf *c, const char **error)
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     d->env = env_new(conf_ref(c), NULL, (unsigned)c->workers, error);
-    bool ok = d->env != NULL;
+    bool ok = d->env != NULL && env_start_journal(d->env, error);
     if (ok) {
         milter_use(d->env);
         ok = progress_start() && pthread_create(&thread, NULL, run_libmilter, NULL) == 0;
@@ -178,6 +178,7 @@ static void drain(struct daemon *d)
         log_info("stopped");
     else
         log_warning("stopped with messages in work");
+    env_stop_journal(d->env);
 }
 
 static int serve(struct daemon *d)
@@ -193,6 +194,7 @@ static int serve(struct daemon *d)
             report_signing(d);
             break;
         case LIBMILTER_ENDED:
+            env_stop_journal(d->env);
             return 1;
         default:
             drain(d);

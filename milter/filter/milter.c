@@ -260,6 +260,7 @@ static sfsistat on_eom(SMFICTX *ctx)
     log_info("%s", msg_log_line(s->msg, str_of(macro_queue_id(ctx))));
     if (o->fragile != NULL)
         log_warning("%s: signed, but this may break on the way: %s", macro_queue_id(ctx), o->fragile);
+    msg_journal(s->msg);
     sfsistat verdict = outcome_apply(ctx, s, o);
     message_end(s);
     return verdict;

@@ -180,8 +180,20 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return overlong || beyond ? 0 : len;
 }
 
+static bool is_utf8(struct str s)
+{
+    size_t i = 0;
+    for (size_t len = 1; i < s.n && len > 0; i += len)
+        len = utf8_length((const unsigned char *)s.p + i, s.n - i);
+    return i >= s.n;
+}
+
 void js_add_text(struct json *parent, const char *key, struct str s)
 {
+    if (is_utf8(s)) {
+        add(parent, key, json_stringn(s.n > 0 ? s.p : "", s.n));
+        return;
+    }
     struct arena *a = arena_new();
     struct buf b;
     buf_init(&b, a, s.n * 3 + 1);

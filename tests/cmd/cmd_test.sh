@@ -10,11 +10,15 @@ run 0 "version" "$program" --version
 says out "mailseal "
 run 2 "unknown command" "$program" nonsense
 says err "no such command 'nonsense'"
-for command in milter check spf dmarc sign key config; do
+for command in milter check spf dmarc sign key replay config; do
     run 0 "$command --help" "$program" "$command" --help
     says out "usage: mailseal $command"
     run 2 "$command with an unknown option" "$program" "$command" --nonsense
 done
+run 2 "explain --id with a message" "$program" explain --id Q1 message.eml
+run 2 "explain --id without one" "$program" explain --id
+run 1 "explain --id without a journal" "$program" explain --id Q1 --journal "$work/none.db"
+says err "No such file"
 run 2 "check without a message" "$program" check --client-ip 192.0.2.1 --helo h --mail-from a@b.example
 
 # ---- keys ----

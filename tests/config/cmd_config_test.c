@@ -1,49 +1,13 @@
 /* cmd_config_test.c - `mailseal config`: what it prints and how it ends. */
 #include "config_support.h"
 
-#include <getopt.h>
-
 #include "mailseal/cmd.h"
 
-/* Runs the command with its output in files; the texts are in the arena. */
-struct result {
-    int code;
-    struct str out, err;
-};
-
-static struct str text_of(struct arena *a, FILE *f)
-{
-    char *text = arena_alloc(a, 100000);
-    rewind(f);
-    size_t n = fread(text, 1, 100000, f);
-    fclose(f);
-    return (struct str){ text, n };
-}
+#include "tests/support/command.h"
 
 static struct result run(struct arena *a, int argc, const char *const *argv)
 {
-    struct result r;
-    char *copy[8] = { NULL };
-    FILE *out = tmpfile(), *err = tmpfile();
-    assert_true(out != NULL && err != NULL && argc < 8);
-    for (int i = 0; i < argc; i++)
-        copy[i] = arena_copy(a, argv[i], strlen(argv[i]) + 1);
-    fflush(stdout);
-    fflush(stderr);
-    int old_out = dup(1), old_err = dup(2);
-    dup2(fileno(out), 1);
-    dup2(fileno(err), 2);
-    optind = 0; /* a fresh start for getopt_long() */
-    r.code = cmd_config(argc, copy);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(old_out, 1);
-    dup2(old_err, 2);
-    close(old_out);
-    close(old_err);
-    r.out = text_of(a, out);
-    r.err = text_of(a, err);
-    return r;
+    return run_command(a, cmd_config, argc, argv);
 }
 
 static const struct {

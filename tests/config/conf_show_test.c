@@ -38,6 +38,7 @@ static struct conf *parse_or_fail(struct arena *a, struct str text)
     "key-directory = keys key-table = \"file:k\" signing-table = \"refile:/s\" sign-all-matches = yes sign-subdomains = yes\n"     \
     "sign-headers = \"*,+x\" sign-oversign-headers = from sign-canonicalization = \"simple/relaxed\" sign-expire-after = 9\n"      \
     "exempt-clients = c exempt-dkim-domains = d treat-as-reject = t never-reject = n require-dkim = \"file:r\"\n"                  \
+    "journal = j journal-max-size = 9 journal-max-age = 8 journal-redact = client\n"                                               \
     "sender-login-map = l sign-self-check = never require-published-key = yes\n"                                                   \
     "sign-for = envelope sign-algorithms = { rsa-sha256, \"a.example=ed25519-sha256\" } sign-self-check-every = 7\n"               \
     "sign \"M\xc3\xbcller.example\" { selector = a key-file = \"a b.pem\" headers = { from, \"x-y\" }\n"                           \

@@ -6,7 +6,7 @@
 # unpacked below build/unpacked and run from there.
 
 packages_build=(autoconf automake gcc make libc6-dev pkg-config libconfuse-dev libidn2-dev libjansson-dev libldns-dev
-    libmilter-dev libssl-dev)
+    libmilter-dev libsqlite3-dev libssl-dev zlib1g-dev)
 packages_demo=(python3)
 packages_test=(clang libclang-rt-14-dev clang-format libcmocka-dev libspf2-dev m4 mandoc openssl python3
     python3-authres python3-dkim python3-nacl python3-spf libsasl2-modules libsasl2-modules-db)

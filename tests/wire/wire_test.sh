@@ -59,6 +59,7 @@ C
     { cat "$dir/base" && echo 'max-messages = 1'; } >"$dir/single.conf"
     { cat "$dir/base" && echo 'dmarc-temperror = tempfail'; } >"$dir/defer.conf"
     { cat "$dir/base" && echo 'nonsense = 1'; } >"$dir/broken.conf"
+    { cat "$dir/base" && echo "journal = \"$dir/journal.db\""; } >"$dir/journal.conf"
     { cat "$dir/base" && echo "policy = \"$dir/percent.policy\""; } >"$dir/percent.conf"
     echo 'rule "default" { action = reject reply = "550 5.7.1 100% of %{from-domain} refused" }' >"$dir/percent.policy"
     { grep -v '^quarantine' "$dir/base" && echo 'quarantine = label' && echo "policy = \"$dir/local.policy\""; } >"$dir/local.conf"
@@ -253,6 +254,61 @@ test_process() {
     result $? 'an unknown account is named'
 }
 
+# ---- the journal ----
+
+# replayed TEXT [OPTION...]: what another policy would do with the messages in the journal.
+replayed() {
+    text=$1
+    shift
+    "$mailseal" replay --journal "$dir/journal.db" --policy monitor "$@" >"$dir/found" 2>&1 && grep -q "$text" "$dir/found"
+}
+explained() {
+    text=$1
+    shift
+    "$mailseal" explain --id REJECT --journal "$dir/journal.db" "$@" >"$dir/found" 2>&1 && grep -q "$text" "$dir/found"
+}
+messages() { replayed '' && sed -n '1s/ messages.*//p' "$dir/found"; }
+has_more_than() { [ "$(messages)" -gt "$1" ]; }
+send() { "$mta" "$dir" "$here/$1.mta" >/dev/null 2>&1; }
+
+# M18, X08, X09: what was decided is there after the end; a kill loses the last second at most, and the file is good.
+test_journal() {
+    start journal
+    send plain && send verdicts
+    wait_for replayed ' messages from'
+    result $? 'the journal can be read while the daemon runs'
+    finish && grep -q 'journal.db.: [0-9]* entries were written, 0 dropped' "$dir/log"
+    result $? 'the journal is written at the end'
+    replayed 'reject -> accept' && replayed '  HOLD' --examples 20
+    result $? 'another policy is compared, with examples'
+    explained '^Message REJECT of ' && explained 'This message was refused' && explained 'DNS answers used'
+    result $? 'a past message is explained'
+    explained '"queue_id": "REJECT"' --json && explained '"dns_whole": true' --json
+    result $? 'a past message is explained to scripts'
+    ! "$mailseal" explain --id NONE --journal "$dir/journal.db" >"$dir/found" 2>&1 && grep -q "no message with the queue id 'NONE'" "$dir/found"
+    result $? 'a message that is not there is said'
+    [ "$(ls -l "$dir/journal.db" | cut -c1-10)" = -rw------- ]
+    result $? 'the journal is private'
+
+    before=$(messages)
+    start journal
+    send verdicts
+    wait_for has_more_than "$before"
+    kill -9 "$daemon" && wait "$daemon" 2>/dev/null
+    start journal && send plain && finish && ! grep -q 'corrupt' "$dir/log" && has_more_than "$before"
+    result $? 'a killed daemon leaves a good journal'
+
+    echo 'this is not a database, but text, and too long for a short read' >"$dir/journal.db"
+    rm -f "$dir/journal.db-wal" "$dir/journal.db-shm"
+    start journal && send plain && finish && grep -q 'set aside' "$dir/log" && replayed '^1 messages'
+    result $? 'a corrupt journal is begun anew'
+    ls "$dir"/journal.db.corrupt-* >"$dir/found"
+    result $? 'the corrupt one is set aside'
+    sed "s,journal.db,absent/journal.db," "$dir/journal.conf" >"$dir/mailseal.conf"
+    refuses "journal '$dir/absent/journal.db': No such file"
+    result $? 'a missing directory of the journal is named'
+}
+
 # ---- all ----
 
 write=
@@ -276,6 +332,7 @@ for script; do
         test_shortage
         test_signals
         test_process
+        test_journal
     fi
 done
 echo "1..$count"
