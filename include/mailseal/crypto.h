@@ -8,6 +8,10 @@
 
 #define SHA256_SIZE 32
 
+/* Has OpenSSL wipe whatever it frees, so that a private key is gone when it is freed. Once, at the start of a program that reads
+ * private keys, before anything else here is used. */
+void crypto_start(void);
+
 /* A running SHA-256. Its handle goes with the arena. */
 struct hash;
 struct hash *hash_new(struct arena *a);

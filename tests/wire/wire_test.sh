@@ -77,11 +77,12 @@ wait_for() {
 
 is_listening() { grep -q 'listens on' "$dir/log"; }
 
-# start CONFIG: a daemon with that configuration; false when it does not come up.
+# start CONFIG [COMMAND...]: a daemon with that configuration, started by that command; false when it does not come up.
 start() {
     cp "$dir/$1.conf" "$dir/mailseal.conf"
     : >"$dir/log"
-    "$mailseal" milter -c "$dir/mailseal.conf" 2>>"$dir/log" </dev/null &
+    shift
+    "$@" "$mailseal" milter -c "$dir/mailseal.conf" 2>>"$dir/log" </dev/null &
     daemon=$!
     echo "$daemon" >"$dir/pid"
     wait_for is_listening
@@ -173,6 +174,27 @@ test_signals() {
     result $? 'signals in bursts'
 }
 
+# X13: memory is locked, or one line says that it is not. A sanitizer leaves nothing to lock.
+test_memory() {
+    if [ "$(id -u)" != 0 ] || [ ! -r /proc/self/status ] || ! command -v setpriv >/dev/null || is_sanitized; then
+        skip 'memory is locked' 'needs root, setpriv and /proc, and no sanitizer'
+        return
+    fi
+    start plain
+    locked=$(awk '/^VmLck:/ { lock = $2 } /^VmRSS:/ { rss = $2 } END { print (lock >= rss && rss > 0) }' "/proc/$daemon/status")
+    [ "$locked" = 1 ] && ! grep -q swapped "$dir/log"
+    result $? 'memory is locked'
+    finish
+    start plain setpriv --bounding-set=-sys_resource,-ipc_lock prlimit --memlock=65536:65536
+    [ "$(grep -c 'may be swapped to disk: the limit on locked memory is 65536 bytes' "$dir/log")" = 1 ]
+    result $? 'memory that may not be locked is told, and the daemon goes on'
+    grep -Eq '^VmLck:[[:space:]]+0 kB' "/proc/$daemon/status"
+    result $? 'nothing is locked below a limit'
+    finish
+}
+
+is_sanitized() { grep -qE '__[at]san_init' "$mailseal"; }
+
 # X13: limits and identity, where /proc shows them.
 test_process() {
     if [ ! -r /proc/self/limits ]; then
@@ -183,6 +205,7 @@ test_process() {
         result $? 'no core files'
         finish
     fi
+    test_memory
     if [ "$(id -u)" != 0 ] || [ ! -r /proc/self/status ]; then
         skip 'root is given up' 'needs root and /proc'
         return
