@@ -108,12 +108,34 @@ bool table_next(struct table_file *f, struct str *entry);
 void table_cut(struct str entry, struct str *word, struct str *rest);
 
 /* ---- sign_table.c: OpenDKIM's KeyTable and SigningTable ---- */
+#define TABLE_AUTHOR STR("%") /* stands for the author's domain */
+
+struct table_key {
+    struct str domain, selector, path; /* domain may be TABLE_AUTHOR, the path may hold it */
+};
+
+struct sign_entry {
+    struct str pattern, identity;
+    const struct table_key *key; /* NULL: the key whose name is the author's domain */
+    unsigned rank, order;        /* which of several comes first: lowest rank, longest pattern where it says so, lowest order */
+    struct sign_entry *next;
+};
+
+struct sign_table {
+    struct arena *arena;
+    const struct sign_key *how;
+    struct map *keys;         /* by name, to struct table_key */
+    struct map *filed;        /* by literal text, to struct sign_entry */
+    struct sign_entry *other; /* patterns without such a text */
+    bool all;
+};
+
 /* NULL with an error in scratch. */
 struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const struct conf *c, const char **error);
-/* As keyring_find(). */
+/* ---- sign_find.c: as keyring_find() ---- */
 size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
                        const struct sign_key **out);
-/* Calls fn for each key whose file does not depend on the author. */
+/* Calls fn for each key; for each domain that the signing table names, where domain or file of a key depend on the author's. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
 /* ---- login_map.c ---- */

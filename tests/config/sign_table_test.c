@@ -164,9 +164,49 @@ static void a_hundred_thousand_domains(void **state)
     arena_free(a);
 }
 
+static void add_text(void *ctx, const struct sign_key *k)
+{
+    buf_printf(ctx, "%s/%s%s\n", k->domain, k->selector, k->key_file);
+}
+
+/* Keys of the author's domain are met for each domain that the signing table names, once. */
+static void every_key_is_met(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *patterns, *want;
+    } each_rows[] = {
+        { "refile:", "", "a.example/s1/k/a\nc.example/s5/k/c\n" },
+        { "refile:", "*@x.example any\nann@x.example any\n*@*.y.example any\n* any\n*@z.example %\n*@d.example %\n",
+          "a.example/s1/k/a\nc.example/s5/k/c\nx.example/s4/k/any\n" },
+        { "file:", "x.example any\n.y.example any\n", "a.example/s1/k/a\nc.example/s5/k/c\nx.example/s4/k/any\n" },
+        { "file:", "c.example %\n*@a.example a\n", "a.example/s1/k/a\nc.example/s5/k/c\n" },
+        { "file:", "e.example own\n", "a.example/s1/k/a\nc.example/s5/k/c\nf.example/s6/k/e.example\n" },
+    };
+    static const char keys[] = "a a.example:s1:/k/a\nany %:s4:/k/any\nc.example c.example:s5:/k/c\nown f.example:s6:/k/%\n";
+    for (size_t i = 0; i < ROWS(each_rows); i++) {
+        struct arena *a = arena_new();
+        const char *dir = make_directory(a), *error = NULL;
+        struct sign_table *t =
+            sign_table_read(a, a, conf_of(a, dir, keys, each_rows[i].patterns, each_rows[i].kind, false), &error);
+        assert_null(error);
+        struct buf b;
+        buf_init(&b, a, 4000);
+        sign_table_each(t, add_text, &b);
+        struct str line, rest = buf_view(&b);
+        ROW_INT(each_rows[i].patterns, rest.n, strlen(each_rows[i].want));
+        while (str_cut(rest, '\n', &line, &rest))
+            if (memmem(each_rows[i].want, strlen(each_rows[i].want), line.p, line.n + 1) == NULL)
+                fail_msg("%s: '%.*s' is too much", each_rows[i].patterns, STR_FMT(line));
+        remove_directory(a, dir);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_is_met),
         cmocka_unit_test(lines_are_found),
         cmocka_unit_test(faults_are_refused_with_file_and_line),
         cmocka_unit_test(a_hundred_thousand_domains),

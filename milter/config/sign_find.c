@@ -1,0 +1,206 @@
+/*
+ * sign_find.c - which lines of a signing table are for an author, and which keys they name.
+ *
+ * A message looks at the lines filed under the author's address, its parts and its parent domains, and at the few that cannot be
+ * filed (sign_table.c).
+ */
+#include <string.h>
+
+#include "mailseal/domain.h"
+#include "mailseal/limits.h"
+#include "mailseal/map.h"
+
+#include "config_int.h"
+
+/* "*" stands for any text. Only the last star met is ever gone back to: that is enough, and not exponential. */
+static bool matches(struct str pattern, struct str text)
+{
+    size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
+    while (t < text.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            from = t;
+        } else if (p < pattern.n && pattern.p[p] == text.p[t]) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}
+
+struct search {
+    struct arena *arena;
+    struct str address, domain;
+    const struct sign_entry *best[LIMIT_SIGN_KEYS];
+    size_t n, max;
+};
+
+/* Of the parents of a domain, the nearest comes first. */
+static bool is_before(const struct sign_entry *a, const struct sign_entry *b)
+{
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
+    if ((a->rank == 2 || a->rank == 3) && a->pattern.n != b->pattern.n)
+        return a->pattern.n > b->pattern.n;
+    return a->order < b->order;
+}
+
+static void consider(struct search *s, const struct sign_entry *e)
+{
+    for (; e != NULL; e = e->next) {
+        size_t at = s->n;
+        if (!matches(e->pattern, s->address))
+            continue;
+        while (at > 0 && is_before(e, s->best[at - 1]))
+            at--;
+        if (at == s->max)
+            continue;
+        if (s->n < s->max)
+            s->n++;
+        memmove(&s->best[at + 1], &s->best[at], (s->n - at - 1) * sizeof(s->best[0]));
+        s->best[at] = e;
+    }
+}
+
+static void consider_all(struct search *s, const struct sign_table *t)
+{
+    struct str local_at = str_first(s->address, s->address.n - s->domain.n);
+    consider(s, map_get(t->filed, s->address));
+    consider(s, map_get(t->filed, str_skip(s->address, local_at.n - 1)));
+    consider(s, map_get(t->filed, local_at));
+    for (size_t i = 0; i < s->domain.n; i++)
+        if (s->domain.p[i] == '.')
+            consider(s, map_get(t->filed, str_skip(s->domain, i)));
+    consider(s, t->other);
+}
+
+/* `text` with the author's domain for each TABLE_AUTHOR. */
+static const char *expand(struct arena *a, struct str text, struct str domain)
+{
+    struct buf b;
+    buf_init(&b, a, CONF_TEXT_LINE_MAX);
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '%')
+            buf_str(&b, domain);
+        else
+            buf_char(&b, text.p[i]);
+    }
+    return b.full ? "" : b.p;
+}
+
+/* opendkim.conf(5): an identity that does not fit the domain is left out. */
+static const char *fitting_identity(struct arena *a, struct str identity, struct str author, const char *domain)
+{
+    struct str local, of, normal;
+    const char *text = expand(a, identity, author);
+    bool fits =
+        str_rcut(str_of(text), '@', &local, &of) && domain_normalise(a, of, &normal) && domain_is_under(normal, str_of(domain));
+    return fits ? text : "";
+}
+
+static const struct sign_key *resolve(const struct sign_table *t, struct search *s, const struct sign_entry *e)
+{
+    const struct table_key *k = e->key != NULL ? e->key : map_get(t->keys, s->domain);
+    if (k == NULL)
+        return NULL;
+    struct sign_key *out = ARENA_NEW(s->arena, struct sign_key);
+    *out = *t->how;
+    out->domain = str_cstr(s->arena, str_eq(k->domain, TABLE_AUTHOR) ? s->domain : k->domain);
+    out->selector = str_cstr(s->arena, k->selector);
+    out->key_file = expand(s->arena, k->path, s->domain);
+    out->identity = fitting_identity(s->arena, e->identity, s->domain, out->domain);
+    return out;
+}
+
+static bool is_there(const struct sign_key *k, const struct sign_key **keys, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(k->domain, keys[i]->domain) == 0 && strcmp(k->selector, keys[i]->selector) == 0)
+            return true;
+    return false;
+}
+
+size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
+                       const struct sign_key **out)
+{
+    struct str address = str_lower(a, str_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(domain)));
+    struct search s = { .arena = a, .address = address, .domain = domain, .max = t->all ? LIMIT_SIGN_KEYS : 1 };
+    size_t n = 0;
+    if (address.n != local.n + 1 + domain.n) /* longer than anything that can be looked up */
+        return 0;
+    consider_all(&s, t);
+    for (size_t i = 0; i < s.n; i++) {
+        const struct sign_key *k = resolve(t, &s, s.best[i]);
+        if (k != NULL && !is_there(k, out, n))
+            out[n++] = k;
+    }
+    return n;
+}
+
+/* ---- all of them ---- */
+
+struct visit {
+    struct arena *arena;
+    const struct sign_table *table;
+    void (*fn)(void *ctx, const struct sign_key *key);
+    void *ctx;
+    struct map *seen; /* keys given that depend on the author */
+};
+
+static bool depends_on_author(const struct table_key *k)
+{
+    return str_eq(k->domain, TABLE_AUTHOR) || memchr(k->path.p, '%', k->path.n) != NULL;
+}
+
+static void visit_key(void *ctx, struct str name, void *value)
+{
+    const struct visit *v = ctx;
+    const struct table_key *k = value;
+    (void)name;
+    if (depends_on_author(k))
+        return;
+    struct sign_key key = *v->table->how;
+    key.domain = str_cstr(v->arena, k->domain);
+    key.selector = str_cstr(v->arena, k->selector);
+    key.key_file = str_cstr(v->arena, k->path);
+    v->fn(v->ctx, &key);
+}
+
+/* A pattern for one domain says for whom such a key signs. */
+static void visit_entry(struct visit *v, const struct sign_entry *e)
+{
+    struct search s = { .arena = v->arena };
+    struct str local;
+    if (!str_rcut(e->pattern, '@', &local, &s.domain) || memchr(s.domain.p, '*', s.domain.n) != NULL)
+        return;
+    const struct table_key *k = e->key != NULL ? e->key : map_get(v->table->keys, s.domain);
+    if (k == NULL || !depends_on_author(k))
+        return;
+    const struct sign_key *key = resolve(v->table, &s, e);
+    struct str id = str_printf(v->arena, "%s %s %s", key->domain, key->selector, key->key_file);
+    if (map_set(v->seen, id, v) == NULL)
+        v->fn(v->ctx, key);
+}
+
+static void visit_entries(void *ctx, struct str text, void *value)
+{
+    (void)text;
+    for (const struct sign_entry *e = value; e != NULL; e = e->next)
+        visit_entry(ctx, e);
+}
+
+void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx)
+{
+    struct visit v = { .arena = arena_new(), .table = t, .fn = fn, .ctx = ctx };
+    v.seen = map_new(v.arena);
+    map_each(t->keys, visit_key, &v);
+    map_each(t->filed, visit_entries, &v);
+    arena_free(v.arena);
+}
