@@ -111,13 +111,16 @@ void table_cut(struct str entry, struct str *word, struct str *rest);
 #define TABLE_AUTHOR STR("%") /* stands for the author's domain */
 
 struct table_key {
-    struct str domain, selector, path; /* domain may be TABLE_AUTHOR, the path may hold it */
+    struct str domain, selector, path; /* domain may be TABLE_AUTHOR; in the path it stands for the domain */
 };
+
+/* Which of several lines comes first; those of a "refile:" table are all of the first rank. */
+enum sign_rank { RANK_ADDRESS, RANK_DOMAIN, RANK_PARENT, RANK_USER, RANK_ANY };
 
 struct sign_entry {
     struct str pattern, identity;
     const struct table_key *key; /* NULL: the key whose name is the author's domain */
-    unsigned rank, order;        /* which of several comes first: lowest rank, longest pattern where it says so, lowest order */
+    unsigned rank, order;        /* the lowest rank comes first, then the lowest order */
     struct sign_entry *next;
 };
 
@@ -135,7 +138,7 @@ struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const
 /* ---- sign_find.c: as keyring_find() ---- */
 size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
                        const struct sign_key **out);
-/* Calls fn for each key; for each domain that the signing table names, where domain or file of a key depend on the author's. */
+/* Calls fn for each key; for each domain that the signing table names, where a key is of the author's domain. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
 /* ---- login_map.c ---- */

@@ -42,13 +42,23 @@ struct search {
     size_t n, max;
 };
 
-/* Of the parents of a domain, the nearest comes first. */
+static size_t domain_size(struct str pattern)
+{
+    struct str local, domain;
+    return str_rcut(pattern, '@', &local, &domain) ? domain.n : pattern.n;
+}
+
+/* Of the parents of a domain the nearest comes first; of the lines for one parent, that for a user. */
 static bool is_before(const struct sign_entry *a, const struct sign_entry *b)
 {
     if (a->rank != b->rank)
         return a->rank < b->rank;
-    if ((a->rank == 2 || a->rank == 3) && a->pattern.n != b->pattern.n)
-        return a->pattern.n > b->pattern.n;
+    if (a->rank == RANK_PARENT) {
+        size_t x = domain_size(a->pattern), y = domain_size(b->pattern);
+        bool any_x = a->pattern.p[0] == '*', any_y = b->pattern.p[0] == '*';
+        if (x != y || any_x != any_y)
+            return x != y ? x > y : any_y;
+    }
     return a->order < b->order;
 }
 
@@ -81,7 +91,7 @@ static void consider_all(struct search *s, const struct sign_table *t)
     consider(s, t->other);
 }
 
-/* `text` with the author's domain for each TABLE_AUTHOR. */
+/* `text` with the domain for each TABLE_AUTHOR. */
 static const char *expand(struct arena *a, struct str text, struct str domain)
 {
     struct buf b;
@@ -114,7 +124,7 @@ static const struct sign_key *resolve(const struct sign_table *t, struct search 
     *out = *t->how;
     out->domain = str_cstr(s->arena, str_eq(k->domain, TABLE_AUTHOR) ? s->domain : k->domain);
     out->selector = str_cstr(s->arena, k->selector);
-    out->key_file = expand(s->arena, k->path, s->domain);
+    out->key_file = expand(s->arena, k->path, str_of(out->domain));
     out->identity = fitting_identity(s->arena, e->identity, s->domain, out->domain);
     return out;
 }
@@ -151,25 +161,20 @@ struct visit {
     const struct sign_table *table;
     void (*fn)(void *ctx, const struct sign_key *key);
     void *ctx;
-    struct map *seen; /* keys given that depend on the author */
+    struct map *seen; /* keys of the author's domain that were given */
 };
-
-static bool depends_on_author(const struct table_key *k)
-{
-    return str_eq(k->domain, TABLE_AUTHOR) || memchr(k->path.p, '%', k->path.n) != NULL;
-}
 
 static void visit_key(void *ctx, struct str name, void *value)
 {
     const struct visit *v = ctx;
     const struct table_key *k = value;
     (void)name;
-    if (depends_on_author(k))
+    if (str_eq(k->domain, TABLE_AUTHOR))
         return;
     struct sign_key key = *v->table->how;
     key.domain = str_cstr(v->arena, k->domain);
     key.selector = str_cstr(v->arena, k->selector);
-    key.key_file = str_cstr(v->arena, k->path);
+    key.key_file = expand(v->arena, k->path, k->domain);
     v->fn(v->ctx, &key);
 }
 
@@ -181,7 +186,7 @@ static void visit_entry(struct visit *v, const struct sign_entry *e)
     if (!str_rcut(e->pattern, '@', &local, &s.domain) || memchr(s.domain.p, '*', s.domain.n) != NULL)
         return;
     const struct table_key *k = e->key != NULL ? e->key : map_get(v->table->keys, s.domain);
-    if (k == NULL || !depends_on_author(k))
+    if (k == NULL || !str_eq(k->domain, TABLE_AUTHOR))
         return;
     const struct sign_key *key = resolve(v->table, &s, e);
     struct str id = str_printf(v->arena, "%s %s %s", key->domain, key->selector, key->key_file);

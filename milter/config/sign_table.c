@@ -19,7 +19,8 @@ struct reader {
     struct sign_table *table;
     struct table_file file;
     const char *dir;
-    bool patterns; /* refile: */
+    bool patterns;    /* refile: */
+    struct map *seen; /* the lines of a "file:" table */
 };
 
 static bool refuse(struct reader *r, const char *what, struct str value)
@@ -125,19 +126,19 @@ static struct str file_pattern(struct arena *a, struct str key, unsigned *rank)
     struct str local, domain;
     bool address = str_rcut(key, '@', &local, &domain);
     if (str_eq(key, STR("*"))) {
-        *rank = 5;
+        *rank = RANK_ANY;
         return key;
     }
     if (!address) {
-        *rank = key.p[0] == '.' ? 3 : 1;
+        *rank = key.p[0] == '.' ? RANK_PARENT : RANK_DOMAIN;
         return str_printf(a, "%s%.*s", key.p[0] == '.' ? "*@*" : "*@", STR_FMT(key));
     }
     if (str_eq(local, STR("*"))) {
-        *rank = 1;
+        *rank = RANK_DOMAIN;
         return key;
     }
-    *rank = str_eq(domain, STR("*")) ? 4 : str_istarts(domain, STR(".")) ? 2 : 0;
-    return *rank == 2 ? str_printf(a, "%.*s@*%.*s", STR_FMT(local), STR_FMT(domain)) : key;
+    *rank = str_eq(domain, STR("*")) ? RANK_USER : str_istarts(domain, STR(".")) ? RANK_PARENT : RANK_ADDRESS;
+    return *rank == RANK_PARENT ? str_printf(a, "%.*s@*%.*s", STR_FMT(local), STR_FMT(domain)) : key;
 }
 
 /* Author domains are in normal form, so a domain that a pattern ends in has to be. */
@@ -177,6 +178,11 @@ static bool add_entry(struct reader *r, struct str key, struct str value, unsign
         return refuse(r, "is no name in the key table", name);
     if (!normal_pattern(r, key, e))
         return false;
+    /* Of equal lines OpenDKIM finds the first alone. */
+    if (!r->patterns && map_get(r->seen, str_lower(t->arena, key)) != NULL)
+        return true;
+    if (!r->patterns)
+        map_set(r->seen, str_lower(t->arena, key), e);
     file_under(t, literal_of(e->pattern), e);
     return true;
 }
@@ -186,6 +192,7 @@ static bool read_patterns(struct sign_table *t, struct arena *scratch, const cha
     struct reader r;
     struct str entry, key, value;
     bool ok = open_table(&r, t, scratch, option);
+    r.seen = map_new(scratch);
     for (unsigned order = 0; ok && table_next(&r.file, &entry); order++) {
         table_cut(entry, &key, &value);
         ok = add_entry(&r, key, value, order);
