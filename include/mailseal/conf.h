@@ -72,6 +72,9 @@ struct key_secret {
 const struct key_secret *keyring_secret(const struct keyring *k, struct arena *a, const struct sign_key *key);
 /* True at most once a minute for each key: it is time for another warning. */
 bool key_secret_may_warn(const struct key_secret *s, int64_t now);
+/* Calls fn for each key of the key table. One of the author's domain is given for each domain that the signing table
+ * names. The key is valid during the call. */
+void keyring_each_of_table(const struct keyring *k, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 /* Reads every key of the directory and of the key table once, logs what is refused, and counts both. */
 void keyring_check(const struct keyring *k, size_t *good, size_t *refused);
 

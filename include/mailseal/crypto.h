@@ -8,6 +8,10 @@
 
 #define SHA256_SIZE 32
 
+/* Has OpenSSL wipe whatever it frees, so that a private key is gone when it is freed. Once, at the start of a program that reads
+ * private keys, before anything else here is used. */
+void crypto_start(void);
+
 /* A running SHA-256. Its handle goes with the arena. */
 struct hash;
 struct hash *hash_new(struct arena *a);
@@ -34,9 +38,9 @@ struct privkey;
  * NULL with a reason (a literal). */
 struct privkey *privkey_parse(struct str text, const char **reason);
 /* Reads the file first: opened once without following a final link, checked on the descriptor: a regular file of at most
- * LIMIT_KEY_FILE bytes, owned by root or us, not readable or writable by others nor writable by the group; its directory
- * likewise owned and not writable by group or others (unless sticky). NULL with a reason in the arena, which does not name the
- * path. */
+ * LIMIT_KEY_FILE bytes, owned by root or us, not readable or writable by others nor writable by the group; every directory on the
+ * way to it likewise owned and not writable by group or others (unless sticky), every link of root's or ours. NULL with a reason
+ * in the arena, which does not name the path. */
 struct privkey *privkey_read(struct arena *a, const char *path, const char **reason);
 /* The same for a file that a user names on a command line: who else can read or write it is not a refusal but *warning, which is
  * NULL when all is well. */

@@ -69,6 +69,10 @@ void dns_free(struct dns *d);
  * NULL with a reason in error (a literal). */
 struct dns *dns_stub_new(const struct str *servers, size_t n, bool trust_ad, const char **error);
 
+/* The name servers of /etc/resolv.conf, each as dns_stub_new() takes it; how many of the LIMIT_DNS_NAMESERVERS that out has room
+ * for. */
+size_t dns_system_servers(struct arena *a, struct str *out);
+
 /* A cache of answers by (name, type), bounded in bytes and entries; equal questions in flight become one. A question that was
  * dropped goes on, so that its answer is there for the next. Owns inner. */
 struct dns *dns_cache_new(struct dns *inner);

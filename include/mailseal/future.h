@@ -17,7 +17,7 @@ struct future;
 
 /* A pool of at most `threads` workers (they are started when first needed). */
 struct pool *pool_new(unsigned threads);
-/* Waits for all begun futures. */
+/* Waits for all begun futures, and for the end of the workers. */
 void pool_free(struct pool *p);
 
 struct future *future_new(struct pool *p);

@@ -1,7 +1,6 @@
 /*
  * cmd_key.c - `mailseal key`: its verbs, and of them `show`. The others are cmd_key_*.c.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +15,8 @@ static void help(void)
 {
     puts("usage: mailseal key new DOMAIN [--selector S] [--algorithm A] [--out FILE | --dir DIR] [--json]\n"
          "       mailseal key show FILE --domain D --selector S [--json]\n"
-         "       mailseal key check [DOMAIN] --dir DIR [WHERE...] [--json]\n"
-         "       mailseal key check [DOMAIN] -c FILE [WHERE...] [--json]\n"
+         "       mailseal key check [DOMAIN] --dir DIR [--limit N] [WHERE...] [--json]\n"
+         "       mailseal key check [DOMAIN] -c FILE [--limit N] [WHERE...] [--json]\n"
          "       mailseal key check --domain D --selector S --key FILE [WHERE...] [--json]\n"
          "       mailseal key rotate DOMAIN --dir DIR [--algorithm A] [--every DAYS] [--queue-life DAYS] [-c FILE] [WHERE...]\n"
          "       mailseal key status [DOMAIN] --dir DIR [--json]\n"
@@ -37,8 +36,9 @@ static void help(void)
          "  --every DAYS       begin no rotation before the key is that old (default: 0)\n"
          "  --queue-life DAYS  how long mail may be under way (default: 7)\n"
          "  -c, --config FILE  a configuration: its name servers; check: and its keys\n"
+         "  --limit N          check no more keys than that\n"
          "  --dns FILE         WHERE: answers from a snapshot file instead of the network\n"
-         "  --server ADDR      WHERE: ask this name server, in place of those of the domain; may be repeated\n"
+         "  --server ADDR      WHERE: ask this name server, in place of those of the record's zone; may be repeated\n"
          "  --now UNIX         take this for the present time\n"
          "  --json             one JSON object on stdout\n"
          "\n"
@@ -79,25 +79,15 @@ struct show_request {
 
 static int parse_show(struct show_request *r, int argc, char **argv)
 {
-    static const struct option options[] = { { "domain", required_argument, NULL, 'd' },
-                                             { "selector", required_argument, NULL, 's' },
-                                             { "json", no_argument, NULL, 'j' },
-                                             { NULL, 0, NULL, 0 } };
-    int opt;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt == 'd')
-            r->domain = optarg;
-        else if (opt == 's')
-            r->selector = optarg;
-        else if (opt == 'j')
-            r->json = true;
-        else
-            return cmd_usage_error(NAME, "option '%s' is unknown or lacks its value", argv[optind - 1]);
-    }
-    if (r->domain == NULL || r->selector == NULL || optind != argc - 1)
-        return cmd_usage_error(NAME, "a key file, --domain and --selector are needed");
-    r->file = argv[optind];
-    return -1;
+    const struct key_option options[] = { { .name = "domain", .to = &r->domain },
+                                          { .name = "selector", .to = &r->selector },
+                                          { .name = "json", .kind = KEY_OPTION_FLAG, .to = &r->json },
+                                          { .name = NULL } };
+    size_t n;
+    int code = key_options(argc, argv, options, &r->file, 1, &n);
+    if (code < 0 && (r->domain == NULL || r->selector == NULL || n != 1))
+        code = cmd_usage_error(NAME, "a key file, --domain and --selector are needed");
+    return code;
 }
 
 static int show_key(const struct show_request *r, struct arena *a)
@@ -141,7 +131,6 @@ int cmd_key(int argc, char **argv)
                   { "check", cmd_key_check },
                   { "rotate", cmd_key_rotate },
                   { "status", cmd_key_status } };
-    opterr = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             help();

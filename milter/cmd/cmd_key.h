@@ -17,10 +17,30 @@ int cmd_key_check(int argc, char **argv);
 int cmd_key_rotate(int argc, char **argv);
 int cmd_key_status(int argc, char **argv);
 
+/* ---- key_options.c: what stands behind a verb ---- */
+enum key_option_kind {
+    KEY_OPTION_TEXT,      /* const char * */
+    KEY_OPTION_FLAG,      /* bool; takes no value */
+    KEY_OPTION_NUMBER,    /* uint64_t, at most max */
+    KEY_OPTION_ALGORITHM, /* struct key_spec */
+    KEY_OPTION_SERVER,    /* struct key_where, to which it is added */
+    KEY_OPTION_NOW        /* fixes the clock */
+};
+struct key_option {
+    const char *name; /* "config" is -c, too */
+    enum key_option_kind kind;
+    void *to;
+    uint64_t max;
+};
+/* Takes the options, a table that ends with a row without name, and the words between them, of which there may be max. -1, or the
+ * exit code after printing what is wrong. */
+int key_options(int argc, char **argv, const struct key_option *options, const char **words, size_t max, size_t *n);
+
 /* ---- key_make.c: new keys and their records ---- */
 struct key_spec {
     enum key_type type;
     unsigned bits;
+    bool given; /* by an option */
 };
 /* rsa2048, rsa4096, ed25519. False after printing why. */
 bool key_spec_parse(const char *word, struct key_spec *out);
@@ -55,15 +75,14 @@ struct key_server {
 };
 struct key_servers {
     struct key_server v[KEY_SERVERS_MAX];
-    size_t n, n_fixed; /* the first n_fixed are not of one domain */
-    bool discover;
+    size_t n;
+    bool discover; /* the name servers of each record are asked, too */
 };
 /* Adds a --server. False after printing why. */
 bool key_where_add(struct key_where *w, const char *server);
-/* Those the options name; without any those of /etc/resolv.conf. conf may be NULL. False after printing why. */
+/* Those the options name; without any those of /etc/resolv.conf. Those of a record are found where neither --server nor a snapshot
+ * was given. conf may be NULL. False after printing why. */
 bool key_servers_open(struct key_servers *s, struct arena *a, const struct key_where *w, const struct conf *conf);
-/* Adds the name servers of the domain, in place of those of the domain before; not where --server or a snapshot was given. */
-void key_servers_of_domain(struct key_servers *s, struct arena *a, struct str domain);
 void key_servers_close(struct key_servers *s);
 /* Seconds resolvers may remember that a name of this domain did not exist. */
 int64_t key_servers_negative_ttl(const struct key_servers *s, struct arena *a, struct str domain);
@@ -78,7 +97,8 @@ enum key_sight {
 extern const struct name_code key_sight_names[];
 
 struct key_finding {
-    const struct key_server *server;
+    const char *server;
+    bool authoritative; /* one of the record's own zone */
     enum key_sight sight;
     const char *reason; /* NULL for KEY_GOOD */
     const char *remark; /* what is worth knowing of a key that fits, or NULL */
@@ -91,7 +111,26 @@ struct key_findings {
     bool everywhere; /* KEY_GOOD at every one, and there is one */
     bool nowhere;    /* KEY_MISSING or KEY_REVOKED at every one, and there is one */
 };
-/* Asks all at once. Authoritative servers without an answer count for neither. */
+/* Asks all at once, any thread. Authoritative servers without an answer count for neither. */
 void key_ask(struct arena *a, const struct key_servers *s, struct str name, const struct privkey *k, struct key_findings *out);
+
+/* ---- key_check.c: many keys, some of them at a time ---- */
+struct key_subject {
+    struct str domain, selector;
+    enum keydir_word word;
+    const struct privkey *key; /* valid until key_checks_end(); or NULL: it is read from the file */
+    const char *file;          /* or NULL */
+    const char *reason;        /* why it must not sign, whatever is published; else NULL */
+};
+struct key_count {
+    uint64_t good, bad, left_out;
+};
+struct key_checks;
+/* Checks `max` keys at most. What is found goes to `out`, an array, or where that is NULL to stdout. */
+struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct json *out);
+/* Begins with one more; waits when there are many under way. */
+void key_checks_begin(struct key_checks *k, const struct key_subject *s);
+/* Waits for all. */
+struct key_count key_checks_end(struct key_checks *k);
 
 #endif

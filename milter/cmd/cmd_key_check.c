@@ -1,12 +1,10 @@
 /*
- * cmd_key_check.c - `mailseal key check`: do the private keys fit what the DNS publishes, at every name server?
- *
- * The keys are one that is named, those of a key directory, or those of a configuration. A pending key need not be published yet,
- * a retired one need not be any more; every other difference is a fault.
+ * cmd_key_check.c - `mailseal key check`: which keys are compared with the DNS: one that is named, those of a key directory, or all
+ * that a configuration signs with.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "mailseal/arena.h"
@@ -17,166 +15,46 @@
 struct request {
     const char *domain, *selector, *key, *only, *dir;
     struct key_where where;
+    uint64_t limit;
     bool json;
 };
 
 struct run {
     struct arena *a;
-    struct key_servers servers;
-    struct str only, last; /* the one domain to check, or empty; that whose name servers are known */
-    struct json *out;      /* the array of keys, or NULL */
-    bool good;
-    size_t n;
+    struct key_checks *checks;
+    struct str only; /* the one domain to check, or empty */
+    bool good;       /* what is to be checked could be found */
 };
 
 /* -1: go on; else the exit code. */
-static int take_option(struct request *r, int opt)
-{
-    const char **texts[128] = { ['d'] = &r->domain, ['s'] = &r->selector,       ['k'] = &r->key,
-                                ['D'] = &r->dir,    ['n'] = &r->where.snapshot, ['c'] = &r->where.conf };
-    if (opt == 'j')
-        r->json = true;
-    else if (opt == 'S')
-        return key_where_add(&r->where, optarg) ? -1 : 2;
-    else
-        *texts[opt] = optarg;
-    return -1;
-}
-
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    static const struct option options[] = { { "domain", required_argument, NULL, 'd' },
-                                             { "selector", required_argument, NULL, 's' },
-                                             { "key", required_argument, NULL, 'k' },
-                                             { "dns", required_argument, NULL, 'n' },
-                                             { "config", required_argument, NULL, 'c' },
-                                             { "dir", required_argument, NULL, 'D' },
-                                             { "server", required_argument, NULL, 'S' },
-                                             { "json", no_argument, NULL, 'j' },
-                                             { NULL, 0, NULL, 0 } };
-    int opt, code;
-    while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        if (opt == '?')
-            return cmd_usage_error(KEY_COMMAND, "option '%s' is unknown or lacks its value", argv[optind - 1]);
-        if ((code = take_option(r, opt)) >= 0)
-            return code;
-    }
-    if (optind < argc)
-        r->only = argv[optind++];
+    const struct key_option options[] = { { .name = "domain", .to = &r->domain },
+                                          { .name = "selector", .to = &r->selector },
+                                          { .name = "key", .to = &r->key },
+                                          { .name = "dns", .to = &r->where.snapshot },
+                                          { .name = "config", .to = &r->where.conf },
+                                          { .name = "dir", .to = &r->dir },
+                                          { .name = "server", .kind = KEY_OPTION_SERVER, .to = &r->where },
+                                          { .name = "limit", .kind = KEY_OPTION_NUMBER, .to = &r->limit, .max = UINT64_MAX },
+                                          { .name = "json", .kind = KEY_OPTION_FLAG, .to = &r->json },
+                                          { .name = NULL } };
+    size_t n;
+    int code = key_options(argc, argv, options, &r->only, 1, &n);
     bool single = r->domain != NULL && r->selector != NULL && r->key != NULL && r->dir == NULL && r->only == NULL;
     bool none = r->domain == NULL && r->selector == NULL && r->key == NULL;
-    if (optind != argc || !(single || (none && (r->dir != NULL || r->where.conf != NULL))))
-        return cmd_usage_error(KEY_COMMAND, "either --domain, --selector and --key are needed, or --dir, or -c");
-    return -1;
+    if (code < 0 && !single && !(none && (r->dir != NULL || r->where.conf != NULL)))
+        code = cmd_usage_error(KEY_COMMAND, "either --domain, --selector and --key are needed, or --dir, or -c");
+    return code;
 }
 
-/* ---- one key ---- */
-
-static bool is_fault(const struct key_finding *f, enum keydir_word word)
-{
-    if (f->sight == KEY_GOOD || (f->sight == KEY_UNKNOWN && f->server->authoritative))
-        return false;
-    return word == KEYDIR_ACTIVE || (f->sight != KEY_MISSING && !(f->sight == KEY_REVOKED && word == KEYDIR_RETIRED));
-}
-
-static void print_finding(struct str name, const struct key_finding *f, enum keydir_word word)
-{
-    const char *state = word == KEYDIR_ACTIVE ? "" : name_of(keydir_words, (int)word);
-    printf("%.*s at %s: ", STR_FMT(name), f->server->label);
-    if (f->sight == KEY_GOOD)
-        printf("ok, %u-bit %s key", f->published.bits, f->published.type == KEY_RSA ? "RSA" : "Ed25519");
-    else
-        printf("%s", f->reason);
-    printf("%s%s%s%s\n", f->remark != NULL ? ", " : "", f->remark != NULL ? f->remark : "", *state != '\0' ? "; " : "", state);
-}
-
-static void add_finding(struct json *answers, const struct key_finding *f, bool fault)
-{
-    struct json *j = js_add_object(answers, NULL);
-    js_add_text(j, "server", str_of(f->server->label));
-    js_add_bool(j, "authoritative", f->server->authoritative);
-    js_add_text(j, "result", str_of(name_of(key_sight_names, (int)f->sight)));
-    js_add_bool(j, "fault", fault);
-    if (f->reason != NULL)
-        js_add_text(j, "reason", str_of(f->reason));
-    js_add_integer(j, "records", (int64_t)f->records);
-    if (f->records != 1)
-        return;
-    js_add_integer(j, "bits", f->published.bits);
-    js_add_bool(j, "testing", f->published.testing);
-    js_add_bool(j, "strict", f->published.strict);
-    js_add_bool(j, "revoked", f->published.revoked);
-    js_add_bool(j, "sha256", f->published.sha256);
-    js_add_bool(j, "email", f->published.email);
-}
-
-static struct json *add_key(struct run *run, struct str domain, struct str selector, enum keydir_word word)
-{
-    struct json *j = js_add_object(run->out, NULL);
-    js_add_text(j, "domain", domain);
-    js_add_text(j, "selector", selector);
-    js_add_text(j, "state", str_of(name_of(keydir_words, (int)word)));
-    return j;
-}
-
-static void check_key(struct run *run, struct str domain, struct str selector, const struct privkey *k, enum keydir_word word)
-{
-    struct key_findings found;
-    struct str name = key_record_name(run->a, domain, selector);
-    bool good = true;
-    if (run->only.n > 0 && !str_eq(run->only, domain))
-        return;
-    if (!str_eq(run->last, domain))
-        key_servers_of_domain(&run->servers, run->a, domain);
-    run->last = domain;
-    run->n++;
-    key_ask(run->a, &run->servers, name, k, &found);
-    struct json *j = run->out != NULL ? add_key(run, domain, selector, word) : NULL;
-    struct json *answers = j != NULL ? js_add_array(j, "answers") : NULL;
-    for (size_t i = 0; i < found.n; i++) {
-        bool fault = is_fault(&found.v[i], word);
-        good = good && !fault;
-        if (answers != NULL)
-            add_finding(answers, &found.v[i], fault);
-        else
-            print_finding(name, &found.v[i], word);
-    }
-    if (j != NULL)
-        js_add_bool(j, "good", good);
-    run->good = run->good && good;
-}
-
-/* A key that cannot be read, or must not sign because its state cannot. */
-static void refuse_key(struct run *run, struct str domain, const char *path, const char *reason)
+static void fail(struct run *run, const char *reason)
 {
     run->good = false;
-    run->n++;
-    cmd_fail(KEY_COMMAND, "key file '%s': %s", path, reason);
-    if (run->out == NULL)
-        return;
-    struct json *j = js_add_object(run->out, NULL);
-    js_add_text(j, "domain", domain);
-    js_add_text(j, "file", str_of(path));
-    js_add_text(j, "reason", str_of(reason));
-    js_add_bool(j, "good", false);
+    cmd_fail(KEY_COMMAND, "%s", reason);
 }
 
-/* ---- which keys ---- */
-
-static void check_one(const struct request *r, struct run *run)
-{
-    struct str domain, selector;
-    run->good = domain_normalise(run->a, str_of(r->domain), &domain) && domain_normalise(run->a, str_of(r->selector), &selector);
-    if (!run->good) {
-        cmd_fail(KEY_COMMAND, "'%s' or '%s' is no domain name", r->domain, r->selector);
-        return;
-    }
-    struct privkey *k = cmd_read_key(KEY_COMMAND, run->a, r->key);
-    run->good = k != NULL;
-    if (k != NULL)
-        check_key(run, domain, selector, k, KEYDIR_ACTIVE);
-    privkey_free(k);
-}
+/* ---- a key directory ---- */
 
 static void check_domain(struct run *run, const char *top, struct str domain)
 {
@@ -185,19 +63,14 @@ static void check_domain(struct run *run, const char *top, struct str domain)
     struct keydir_key *keys = NULL;
     size_t n = 0;
     struct keydir *dir = keydir_open(scratch, top, domain, false, &reason);
-    if (dir == NULL || !keydir_list(dir, scratch, &keys, &n, &reason)) {
-        run->good = false;
-        cmd_fail(KEY_COMMAND, "%s", reason);
-    }
-    for (size_t i = 0; i < n; i++) {
-        const char *path = keydir_path(dir, scratch, keys[i].selector);
-        struct privkey *k = keys[i].reason == NULL ? privkey_read(run->a, path, &reason) : NULL;
-        if (k != NULL)
-            check_key(run, domain, keys[i].selector, k, keys[i].state.word);
-        else
-            refuse_key(run, domain, path, keys[i].reason != NULL ? keys[i].reason : reason);
-        privkey_free(k);
-    }
+    if (dir == NULL || !keydir_list(dir, scratch, &keys, &n, &reason))
+        fail(run, reason);
+    for (size_t i = 0; i < n; i++)
+        key_checks_begin(run->checks, &(struct key_subject){ .domain = domain,
+                                                             .selector = keys[i].selector,
+                                                             .word = keys[i].state.word,
+                                                             .file = keydir_path(dir, scratch, keys[i].selector),
+                                                             .reason = keys[i].reason });
     arena_free(scratch);
 }
 
@@ -206,54 +79,110 @@ static void check_directory(struct run *run, const char *top)
     const char *reason;
     struct str *domains;
     size_t n;
-    if (run->only.n > 0) {
+    if (run->only.n > 0)
         check_domain(run, top, run->only);
-    } else if (keydir_domains(run->a, top, &domains, &n, &reason)) {
+    else if (!keydir_domains(run->a, top, &domains, &n, &reason))
+        fail(run, reason);
+    else
         for (size_t i = 0; i < n; i++)
             check_domain(run, top, domains[i]);
-    } else {
-        run->good = false;
-        cmd_fail(KEY_COMMAND, "%s", reason);
-    }
 }
 
-/* The sections and the key directory; keys of a key table are not looked through. */
-static void check_configured(const struct conf *c, struct run *run)
+/* ---- a configuration ---- */
+
+static void check_signer(void *ctx, const struct sign_key *k)
+{
+    struct run *run = ctx;
+    struct str domain = str_of(k->domain);
+    if (run->only.n == 0 || str_eq(run->only, domain))
+        key_checks_begin(
+            run->checks,
+            &(struct key_subject){
+                .domain = domain, .selector = str_of(k->selector), .word = KEYDIR_ACTIVE, .file = k->key_file, .key = k->key });
+}
+
+static void check_configured(struct run *run, const struct conf *c)
 {
     struct stat st;
     const char *name = str_cstr(run->a, str_printf(run->a, "%s/%.*s", c->key_directory, STR_FMT(run->only)));
-    for (size_t i = 0; i < keyring_count(c->keyring); i++) {
-        const struct sign_key *k = keyring_get(c->keyring, i);
-        check_key(run, str_of(k->domain), str_of(k->selector), k->key, KEYDIR_ACTIVE);
-    }
+    for (size_t i = 0; i < keyring_count(c->keyring); i++)
+        check_signer(run, keyring_get(c->keyring, i));
     /* A domain that is asked for may have a section and no directory. */
     if (c->key_directory[0] != '\0' && (run->only.n == 0 || stat(name, &st) == 0))
         check_directory(run, c->key_directory);
+    keyring_each_of_table(c->keyring, check_signer, run);
+}
+
+/* ---- all ---- */
+
+static struct privkey *check_one(const struct request *r, struct run *run)
+{
+    struct key_subject s = { .word = KEYDIR_ACTIVE };
+    run->good =
+        domain_normalise(run->a, str_of(r->domain), &s.domain) && domain_normalise(run->a, str_of(r->selector), &s.selector);
+    if (!run->good) {
+        cmd_fail(KEY_COMMAND, "'%s' or '%s' is no domain name", r->domain, r->selector);
+        return NULL;
+    }
+    struct privkey *k = cmd_read_key(KEY_COMMAND, run->a, r->key);
+    run->good = k != NULL;
+    s.key = k;
+    if (k != NULL)
+        key_checks_begin(run->checks, &s);
+    return k;
+}
+
+static void print_count(const struct key_count *c)
+{
+    if (c->good + c->bad + c->left_out == 0) {
+        puts("no key to check");
+        return;
+    }
+    printf("%llu keys checked: %llu in order, %llu at fault", (unsigned long long)(c->good + c->bad), (unsigned long long)c->good,
+           (unsigned long long)c->bad);
+    if (c->left_out > 0)
+        printf("; %llu not checked (--limit)", (unsigned long long)c->left_out);
+    puts("");
+}
+
+static void add_count(struct json *root, const struct key_count *c)
+{
+    js_add_integer(root, "good", (int64_t)c->good);
+    js_add_integer(root, "bad", (int64_t)c->bad);
+    js_add_integer(root, "left_out", (int64_t)c->left_out);
 }
 
 static int check(const struct request *r, struct run *run, const struct conf *c)
 {
+    struct key_servers servers;
     struct json *root = r->json ? js_object(run->a) : NULL;
-    if (!key_servers_open(&run->servers, run->a, &r->where, c))
+    struct privkey *one = NULL;
+    if (!key_servers_open(&servers, run->a, &r->where, c))
         return 1;
     run->good = true;
-    run->out = root != NULL ? js_add_array(root, "keys") : NULL;
+    run->checks = key_checks_new(run->a, &servers, r->limit, root != NULL ? js_add_array(root, "keys") : NULL);
     if (r->key != NULL)
-        check_one(r, run);
+        one = check_one(r, run);
     else if (r->dir != NULL)
         check_directory(run, r->dir);
     else
-        check_configured(c, run);
-    key_servers_close(&run->servers);
-    if (root == NULL && run->n == 0 && run->good)
-        puts("no key to check");
-    return root == NULL || js_write(stdout, root) ? key_finish(run->good) : cmd_fail(KEY_COMMAND, "cannot write to stdout");
+        check_configured(run, c);
+    struct key_count count = key_checks_end(run->checks);
+    key_servers_close(&servers);
+    privkey_free(one);
+    if (root != NULL)
+        add_count(root, &count);
+    else if (r->key == NULL && run->good)
+        print_count(&count);
+    if (root != NULL && !js_write(stdout, root))
+        return cmd_fail(KEY_COMMAND, "cannot write to stdout");
+    return key_finish(run->good && count.bad == 0);
 }
 
 int cmd_key_check(int argc, char **argv)
 {
-    struct request r = { .domain = NULL };
-    struct run run = { .a = arena_new(), .only = STR_NONE, .last = STR_NONE };
+    struct request r = { .limit = UINT64_MAX };
+    struct run run = { .a = arena_new(), .only = STR_NONE };
     struct conf *c = NULL;
     char *error = NULL;
     int code = parse_arguments(&r, argc, argv);

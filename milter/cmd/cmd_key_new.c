@@ -1,5 +1,4 @@
 /* cmd_key_new.c - `mailseal key new`: a private key in a new file, and the DNS record to publish. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "mailseal/arena.h"
@@ -16,34 +15,20 @@ struct request {
 /* -1: go on; else the exit code. */
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    static const struct option options[] = { { "selector", required_argument, NULL, 's' },
-                                             { "algorithm", required_argument, NULL, 'a' },
-                                             { "out", required_argument, NULL, 'o' },
-                                             { "dir", required_argument, NULL, 'd' },
-                                             { "now", required_argument, NULL, 'n' },
-                                             { "json", no_argument, NULL, 'j' },
-                                             { NULL, 0, NULL, 0 } };
-    int opt;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt == 's')
-            r->selector = optarg;
-        else if (opt == 'o')
-            r->out = optarg;
-        else if (opt == 'd')
-            r->dir = optarg;
-        else if (opt == 'j')
-            r->json = true;
-        else if (opt != 'a' && opt != 'n')
-            return cmd_usage_error(KEY_COMMAND, "option '%s' is unknown or lacks its value", argv[optind - 1]);
-        else if (opt == 'a' ? !key_spec_parse(optarg, &r->spec) : !cmd_fix_now(KEY_COMMAND, optarg))
-            return 2;
-    }
-    if (optind != argc - 1)
-        return cmd_usage_error(KEY_COMMAND, "one domain is needed");
-    if (r->out != NULL && r->dir != NULL)
-        return cmd_usage_error(KEY_COMMAND, "--out and --dir exclude each other");
-    r->domain = argv[optind];
-    return -1;
+    const struct key_option options[] = { { .name = "selector", .to = &r->selector },
+                                          { .name = "algorithm", .kind = KEY_OPTION_ALGORITHM, .to = &r->spec },
+                                          { .name = "out", .to = &r->out },
+                                          { .name = "dir", .to = &r->dir },
+                                          { .name = "now", .kind = KEY_OPTION_NOW },
+                                          { .name = "json", .kind = KEY_OPTION_FLAG, .to = &r->json },
+                                          { .name = NULL } };
+    size_t n;
+    int code = key_options(argc, argv, options, &r->domain, 1, &n);
+    if (code < 0 && n != 1)
+        code = cmd_usage_error(KEY_COMMAND, "one domain is needed");
+    if (code < 0 && r->out != NULL && r->dir != NULL)
+        code = cmd_usage_error(KEY_COMMAND, "--out and --dir exclude each other");
+    return code;
 }
 
 /* A key in a file of the user's choice, outside of any key directory. NULL after printing why. */
@@ -108,7 +93,7 @@ static int make(const struct request *r, struct arena *a)
 int cmd_key_new(int argc, char **argv)
 {
     struct arena *a = arena_new();
-    struct request r = { .spec = { KEY_RSA, LIMIT_RSA_SIGN_BITS } };
+    struct request r = { .spec = { .type = KEY_RSA, .bits = LIMIT_RSA_SIGN_BITS } };
     int code = parse_arguments(&r, argc, argv);
     if (code < 0)
         code = make(&r, a);

@@ -9,7 +9,6 @@
  *   when no mail of the old key is under way any more its record may go; once it is gone the private key is put away
  * Keys of another type are another rotation.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,7 +26,6 @@ struct request {
     const char *domain, *dir;
     struct key_where where;
     uint64_t every, queue_life; /* days */
-    bool chosen;                /* spec was given */
     struct key_spec spec;
 };
 
@@ -50,48 +48,24 @@ struct rotation {
 };
 
 /* -1: go on; else the exit code. */
-static int take_option(struct request *r, int opt)
-{
-    bool good = true;
-    if (opt == 'd')
-        r->dir = optarg;
-    else if (opt == 'n')
-        r->where.snapshot = optarg;
-    else if (opt == 'c')
-        r->where.conf = optarg;
-    else if (opt == 'S')
-        good = key_where_add(&r->where, optarg);
-    else if (opt == 'a')
-        good = r->chosen = key_spec_parse(optarg, &r->spec);
-    else if (opt == 't')
-        good = cmd_fix_now(KEY_COMMAND, optarg);
-    else if (!str_to_uint(str_of(optarg), DAYS_MAX, opt == 'e' ? &r->every : &r->queue_life))
-        return cmd_usage_error(KEY_COMMAND, "'%s' is no number of days", optarg);
-    return good ? -1 : 2;
-}
-
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    static const struct option options[] = { { "dir", required_argument, NULL, 'd' },
-                                             { "algorithm", required_argument, NULL, 'a' },
-                                             { "dns", required_argument, NULL, 'n' },
-                                             { "config", required_argument, NULL, 'c' },
-                                             { "server", required_argument, NULL, 'S' },
-                                             { "every", required_argument, NULL, 'e' },
-                                             { "now", required_argument, NULL, 't' },
-                                             { "queue-life", required_argument, NULL, 'q' },
-                                             { NULL, 0, NULL, 0 } };
-    int opt, code;
-    while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        if (opt == '?')
-            return cmd_usage_error(KEY_COMMAND, "option '%s' is unknown or lacks its value", argv[optind - 1]);
-        if ((code = take_option(r, opt)) >= 0)
-            return code;
-    }
-    if (optind != argc - 1 || r->dir == NULL)
-        return cmd_usage_error(KEY_COMMAND, "one domain and --dir are needed");
-    r->domain = argv[optind];
-    return -1;
+    const struct key_option options[] = {
+        { .name = "dir", .to = &r->dir },
+        { .name = "algorithm", .kind = KEY_OPTION_ALGORITHM, .to = &r->spec },
+        { .name = "dns", .to = &r->where.snapshot },
+        { .name = "config", .to = &r->where.conf },
+        { .name = "server", .kind = KEY_OPTION_SERVER, .to = &r->where },
+        { .name = "every", .kind = KEY_OPTION_NUMBER, .to = &r->every, .max = DAYS_MAX },
+        { .name = "queue-life", .kind = KEY_OPTION_NUMBER, .to = &r->queue_life, .max = DAYS_MAX },
+        { .name = "now", .kind = KEY_OPTION_NOW },
+        { .name = NULL }
+    };
+    size_t n;
+    int code = key_options(argc, argv, options, &r->domain, 1, &n);
+    if (code < 0 && (n != 1 || r->dir == NULL))
+        code = cmd_usage_error(KEY_COMMAND, "one domain and --dir are needed");
+    return code;
 }
 
 /* ---- what every step needs ---- */
@@ -176,7 +150,7 @@ static void still_unseen(struct rotation *t, struct member *m, const struct key_
     say(t, m->key->selector, "pending; waits for its record to be published");
     for (size_t i = 0; i < found->n; i++)
         if (found->v[i].sight != KEY_GOOD)
-            printf("  %s: %s\n", found->v[i].server->label, found->v[i].reason);
+            printf("  %s: %s\n", found->v[i].server, found->v[i].reason);
     puts("");
     key_print_record(t->a, t->domain, m->key->selector, m->private);
     struct keydir_state s = m->key->state;
@@ -275,14 +249,12 @@ static void rotate_all(struct rotation *t)
     bool any = false;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         struct stage s = look(t, types[i]);
-        struct key_spec spec = { types[i], types[i] == KEY_ED25519        ? 0
-                                           : s.bits > LIMIT_RSA_SIGN_BITS ? 4096
-                                                                          : LIMIT_RSA_SIGN_BITS };
+        struct key_spec spec = { .type = types[i], .bits = s.bits > LIMIT_RSA_SIGN_BITS ? 4096 : LIMIT_RSA_SIGN_BITS };
         any = any || s.any;
-        if (t->r->chosen ? types[i] == t->r->spec.type : s.any)
-            rotate_type(t, &s, t->r->chosen ? t->r->spec : spec);
+        if (t->r->spec.given ? types[i] == t->r->spec.type : s.any)
+            rotate_type(t, &s, t->r->spec.given ? t->r->spec : spec);
     }
-    if (!t->r->chosen && !any && t->n == 0)
+    if (!t->r->spec.given && !any && t->n == 0)
         step_begin(t, t->r->spec);
 }
 
@@ -323,7 +295,6 @@ static int rotate(struct rotation *t, const struct conf *c)
         return cmd_usage_error(KEY_COMMAND, "'%s' is no domain name", t->r->domain);
     if (!read_keys(t) || !key_servers_open(&t->servers, t->a, &t->r->where, c))
         return 1;
-    key_servers_of_domain(&t->servers, t->a, t->domain);
     rotate_all(t);
     key_servers_close(&t->servers);
     return key_finish(t->good);
@@ -331,7 +302,7 @@ static int rotate(struct rotation *t, const struct conf *c)
 
 int cmd_key_rotate(int argc, char **argv)
 {
-    struct request r = { .queue_life = QUEUE_LIFE, .spec = { KEY_RSA, LIMIT_RSA_SIGN_BITS } };
+    struct request r = { .queue_life = QUEUE_LIFE, .spec = { .type = KEY_RSA, .bits = LIMIT_RSA_SIGN_BITS } };
     struct rotation t = { .r = &r, .a = arena_new() };
     struct conf *c = NULL;
     char *error = NULL;

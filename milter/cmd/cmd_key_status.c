@@ -1,5 +1,4 @@
 /* cmd_key_status.c - `mailseal key status`: the keys of a key directory, and in which state each is. Asks nobody. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "mailseal/arena.h"
@@ -14,23 +13,14 @@ struct request {
 
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    static const struct option options[] = { { "dir", required_argument, NULL, 'd' },
-                                             { "json", no_argument, NULL, 'j' },
-                                             { NULL, 0, NULL, 0 } };
-    int opt;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt == 'd')
-            r->dir = optarg;
-        else if (opt == 'j')
-            r->json = true;
-        else
-            return cmd_usage_error(KEY_COMMAND, "option '%s' is unknown or lacks its value", argv[optind - 1]);
-    }
-    if (optind < argc)
-        r->domain = argv[optind++];
-    if (optind != argc || r->dir == NULL)
-        return cmd_usage_error(KEY_COMMAND, "--dir is needed, and one domain at most");
-    return -1;
+    const struct key_option options[] = { { .name = "dir", .to = &r->dir },
+                                          { .name = "json", .kind = KEY_OPTION_FLAG, .to = &r->json },
+                                          { .name = NULL } };
+    size_t n;
+    int code = key_options(argc, argv, options, &r->domain, 1, &n);
+    if (code < 0 && r->dir == NULL)
+        code = cmd_usage_error(KEY_COMMAND, "--dir is needed");
+    return code;
 }
 
 static void print_time(struct arena *a, const char *what, int64_t wall)

@@ -48,18 +48,17 @@ static bool add_server(struct key_servers *s, const char *label, struct dns *dns
     return true;
 }
 
-static bool add_address(struct key_servers *s, const char *address)
+static bool add_address(struct key_servers *s, struct arena *a, struct str address)
 {
     const char *error = NULL;
-    struct str server = str_of(address);
-    struct dns *dns = dns_stub_new(&server, 1, false, &error);
-    return add_server(s, address, dns, error);
+    struct dns *dns = dns_stub_new(&address, 1, false, &error);
+    return add_server(s, str_cstr(a, address), dns, error);
 }
 
 bool key_servers_open(struct key_servers *s, struct arena *a, const struct key_where *w, const struct conf *conf)
 {
-    const char *error = NULL;
-    const char *snapshot = w->snapshot;
+    const char *error = NULL, *snapshot = w->snapshot;
+    struct str system[LIMIT_DNS_NAMESERVERS];
     bool done = true;
     memset(s, 0, sizeof(*s));
     if (snapshot == NULL && conf != NULL && conf->dns_snapshot[0] != '\0')
@@ -69,83 +68,112 @@ bool key_servers_open(struct key_servers *s, struct arena *a, const struct key_w
         done = add_server(s, str_cstr(a, str_of(snapshot)), dns, error);
     }
     for (size_t i = 0; done && snapshot == NULL && conf != NULL && i < conf->nameservers.n; i++)
-        done = add_address(s, str_cstr(a, str_of(conf->nameservers.v[i])));
+        done = add_address(s, a, str_of(conf->nameservers.v[i]));
     for (size_t i = 0; done && i < w->n_servers; i++)
-        done = add_address(s, w->servers[i]);
-    if (done && s->n == 0) {
-        struct dns *dns = dns_stub_new(NULL, 0, false, &error);
-        done = add_server(s, "/etc/resolv.conf", dns, error);
-    }
-    s->n_fixed = s->n;
+        done = add_address(s, a, str_of(w->servers[i]));
+    size_t n = done && s->n == 0 ? dns_system_servers(a, system) : 0;
+    for (size_t i = 0; done && i < n; i++)
+        done = add_address(s, a, system[i]);
     s->discover = snapshot == NULL && w->n_servers == 0;
     if (!done)
         key_servers_close(s);
     return done;
 }
 
-static void forget_domain(struct key_servers *s)
+void key_servers_close(struct key_servers *s)
 {
-    while (s->n > s->n_fixed)
+    while (s->n > 0)
         dns_free(s->v[--s->n].dns);
 }
 
-void key_servers_close(struct key_servers *s)
-{
-    s->n_fixed = 0;
-    forget_domain(s);
-}
+/* ---- one question to all ---- */
+
+/* Whom a name is asked of: the servers that are fixed, then those of the name's own zone. */
+struct round {
+    struct arena *arena;
+    struct key_server v[KEY_SERVERS_MAX];
+    size_t n, n_fixed;
+    struct str name, owner; /* of an alias: the name it stands for, which is what its zone is asked for */
+};
 
 /* The addresses of one name server. What cannot be asked is passed over. */
-static void add_host(struct key_servers *s, struct arena *a, struct str host, enum dns_type type)
+static void add_host(struct round *r, struct str host, enum dns_type type)
 {
     struct dns_answer addresses;
     const char *error;
-    dns_ask(s->v[0].dns, host, type, soon(), a, &addresses);
+    dns_ask(r->v[0].dns, host, type, soon(), r->arena, &addresses);
     for (size_t i = 0; addresses.status == DNS_OK && i < addresses.n; i++) {
         struct ip ip = { .family = type == DNS_A ? 4 : 6 };
-        if (s->n == KEY_SERVERS_MAX || s->n - s->n_fixed == AUTHORITATIVE_MAX || addresses.rr[i].n > sizeof(ip.b))
+        if (r->n == KEY_SERVERS_MAX || r->n - r->n_fixed == AUTHORITATIVE_MAX || addresses.rr[i].n > sizeof(ip.b))
             return;
         memcpy(ip.b, addresses.rr[i].p, addresses.rr[i].n);
-        struct str text = ip_text(a, ip), server = type == DNS_A ? text : str_printf(a, "[%.*s]:53", STR_FMT(text));
+        struct str text = ip_text(r->arena, ip), server = type == DNS_A ? text : str_printf(r->arena, "[%.*s]:53", STR_FMT(text));
         struct dns *dns = dns_stub_new(&server, 1, false, &error);
-        const char *label = str_cstr(a, str_printf(a, "%.*s [%.*s]", STR_FMT(host), STR_FMT(text)));
+        const char *label = str_cstr(r->arena, str_printf(r->arena, "%.*s [%.*s]", STR_FMT(host), STR_FMT(text)));
         if (dns != NULL)
-            s->v[s->n++] = (struct key_server){ .label = label, .dns = dns, .authoritative = true };
+            r->v[r->n++] = (struct key_server){ .label = label, .dns = dns, .authoritative = true };
     }
 }
 
-void key_servers_of_domain(struct key_servers *s, struct arena *a, struct str domain)
+/* The records of many sites are aliases into the zone of another one. */
+static struct str owner_of(struct round *r)
+{
+    struct dns_answer alias;
+    struct str owner = r->name;
+    for (unsigned step = 0; step < LIMIT_DNS_CNAMES; step++) {
+        dns_ask(r->v[0].dns, owner, DNS_CNAME, soon(), r->arena, &alias);
+        if (alias.status != DNS_OK)
+            break;
+        owner = alias.rr[0];
+    }
+    return owner;
+}
+
+static void round_open(struct round *r, const struct key_servers *s, struct arena *a, struct str name)
 {
     struct dns_answer ns = { .status = DNS_NODATA };
-    forget_domain(s);
+    *r = (struct round){ .arena = a, .n = s->n, .n_fixed = s->n, .name = name, .owner = name };
+    memcpy(r->v, s->v, s->n * sizeof(s->v[0]));
+    if (!s->discover)
+        return;
+    r->owner = owner_of(r);
     /* The zone's own name is the nearest one that has name servers. */
-    for (unsigned n = domain_labels(domain); s->discover && n > 1 && ns.status != DNS_OK; n--)
-        dns_ask(s->v[0].dns, domain_suffix(domain, n), DNS_NS, soon(), a, &ns);
+    for (unsigned n = domain_labels(r->owner) - 1; n > 1 && ns.status != DNS_OK; n--)
+        dns_ask(r->v[0].dns, domain_suffix(r->owner, n), DNS_NS, soon(), a, &ns);
     for (size_t i = 0; ns.status == DNS_OK && i < ns.n; i++) {
-        add_host(s, a, ns.rr[i], DNS_A);
-        add_host(s, a, ns.rr[i], DNS_AAAA);
+        add_host(r, ns.rr[i], DNS_A);
+        add_host(r, ns.rr[i], DNS_AAAA);
     }
 }
 
-/* All servers the same question, at once. */
-static void ask_all(const struct key_servers *s, struct arena *a, struct str name, struct dns_answer *answers)
+static void round_close(struct round *r)
+{
+    while (r->n > r->n_fixed)
+        dns_free(r->v[--r->n].dns);
+}
+
+/* All at once. */
+static void round_ask(const struct round *r, struct dns_answer *answers)
 {
     struct dns_query *q[KEY_SERVERS_MAX];
-    for (size_t i = 0; i < s->n; i++)
-        q[i] = dns_start(s->v[i].dns, name, DNS_TXT, soon());
-    for (size_t i = 0; i < s->n; i++)
-        dns_wait(q[i], a, &answers[i]);
+    for (size_t i = 0; i < r->n; i++)
+        q[i] = dns_start(r->v[i].dns, r->v[i].authoritative ? r->owner : r->name, DNS_TXT, soon());
+    for (size_t i = 0; i < r->n; i++)
+        dns_wait(q[i], r->arena, &answers[i]);
 }
 
 int64_t key_servers_negative_ttl(const struct key_servers *s, struct arena *a, struct str domain)
 {
     struct dns_answer answers[KEY_SERVERS_MAX];
+    struct round r;
     uint32_t longest = 0;
     /* A name nobody has asked for: what is left of an older answer would be too short. */
-    ask_all(s, a, str_printf(a, "mailseal-%lld._domainkey.%.*s", (long long)clock_wall(), STR_FMT(domain)), answers);
-    for (size_t i = 0; i < s->n; i++)
+    round_open(&r, s, a, str_printf(a, "mailseal-%lld._domainkey.%.*s", (long long)clock_wall(), STR_FMT(domain)));
+    round_ask(&r, answers);
+    for (size_t i = 0; i < r.n; i++)
         if ((answers[i].status == DNS_NXDOMAIN || answers[i].status == DNS_NODATA) && answers[i].ttl > longest)
             longest = answers[i].ttl;
+    round_close(&r);
     /* The smallest stands for an answer without SOA, the largest for everything above it. */
     if (longest <= LIMIT_DNS_TTL_MIN)
         return LIMIT_DNS_NEGATIVE;
@@ -212,17 +240,21 @@ static void judge(struct arena *a, const struct dns_answer *answer, const struct
 void key_ask(struct arena *a, const struct key_servers *s, struct str name, const struct privkey *k, struct key_findings *out)
 {
     struct dns_answer answers[KEY_SERVERS_MAX];
+    struct round r;
     size_t good = 0, gone = 0, count = 0;
     memset(out, 0, sizeof(*out));
-    ask_all(s, a, name, answers);
-    for (size_t i = 0; i < s->n; i++) {
+    round_open(&r, s, a, name);
+    round_ask(&r, answers);
+    for (size_t i = 0; i < r.n; i++) {
         struct key_finding *f = &out->v[out->n++];
-        f->server = &s->v[i];
+        f->server = r.v[i].label;
+        f->authoritative = r.v[i].authoritative;
         judge(a, &answers[i], k, f);
-        count += f->sight != KEY_UNKNOWN || !f->server->authoritative;
+        count += f->sight != KEY_UNKNOWN || !f->authoritative;
         good += f->sight == KEY_GOOD;
         gone += f->sight == KEY_MISSING || f->sight == KEY_REVOKED;
     }
+    round_close(&r);
     out->everywhere = count > 0 && good == count;
     out->nowhere = count > 0 && gone == count;
 }

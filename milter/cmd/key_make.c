@@ -16,12 +16,13 @@ bool key_spec_parse(const char *word, struct key_spec *out)
     static const struct {
         const char *name;
         struct key_spec spec;
-    } algorithms[] = { { "rsa2048", { KEY_RSA, LIMIT_RSA_SIGN_BITS } },
-                       { "rsa4096", { KEY_RSA, 4096 } },
-                       { "ed25519", { KEY_ED25519, 0 } } };
+    } algorithms[] = { { "rsa2048", { .type = KEY_RSA, .bits = LIMIT_RSA_SIGN_BITS } },
+                       { "rsa4096", { .type = KEY_RSA, .bits = 4096 } },
+                       { "ed25519", { .type = KEY_ED25519 } } };
     for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
         if (strcmp(word, algorithms[i].name) == 0) {
             *out = algorithms[i].spec;
+            out->given = true;
             return true;
         }
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mailseal/cmd.h"
+#include "mailseal/crypto.h"
 
 static const struct {
     const char *name;
@@ -30,6 +31,7 @@ static void usage(FILE *f)
 
 int main(int argc, char **argv)
 {
+    crypto_start();
     if (argc < 2) {
         usage(stderr);
         return 2;

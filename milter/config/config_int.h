@@ -97,12 +97,37 @@ size_t key_lookup_find(struct key_lookup *d, struct str domain, const struct sig
 void key_lookup_each(struct key_lookup *d, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
 /* ---- sign_table.c: OpenDKIM's KeyTable and SigningTable ---- */
+#define SIGN_AUTHOR STR("%") /* stands for the author's domain */
+
+struct table_key {
+    struct str domain, selector, path; /* domain may be SIGN_AUTHOR; in the path it stands for the domain */
+};
+
+/* Which of several lines comes first; those of a "refile:" table are all of the first rank. */
+enum sign_rank { RANK_ADDRESS, RANK_DOMAIN, RANK_PARENT, RANK_USER, RANK_ANY };
+
+struct sign_entry {
+    struct str pattern, identity;
+    const struct table_key *key; /* NULL: the key whose name is the author's domain */
+    unsigned rank, order;        /* the lowest rank comes first, then the lowest order */
+    struct sign_entry *next;
+};
+
+struct sign_table {
+    struct arena *arena;
+    const struct sign_key *how;
+    struct map *keys;         /* by name, to struct table_key */
+    struct map *filed;        /* by literal text, to struct sign_entry */
+    struct sign_entry *other; /* patterns without such a text */
+    bool all;
+};
+
 /* NULL with an error in scratch. */
 struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const struct conf *c, const char **error);
-/* As keyring_find(). */
+/* ---- sign_find.c: as keyring_find() ---- */
 size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
                        const struct sign_key **out);
-/* Calls fn for each key whose file does not depend on the author. */
+/* Calls fn for each key; for each domain that the signing table names, where a key is of the author's domain. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
 /* ---- sign_server.c: the same asked of servers, both of them ---- */
@@ -112,9 +137,9 @@ struct sign_server *sign_server_new(struct arena *a, const struct conf *c, const
 size_t sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
 
 /* ---- sign_make.c: keys as tables tell them ---- */
-#define SIGN_AUTHOR STR("%") /* stands for the author's domain */
 struct sign_recipe {
-    struct str domain, selector, path, identity; /* domain may be SIGN_AUTHOR, path and identity may hold it */
+    struct str domain, selector, path, identity; /* domain may be SIGN_AUTHOR; the path may hold it for the domain, the
+                                                   identity for the author's */
 };
 /* A key that signs as `how`, in the arena. */
 const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how, const struct sign_recipe *r, struct str author);

@@ -109,6 +109,12 @@ const struct key_secret *keyring_secret(const struct keyring *k, struct arena *a
     return key->secret != NULL ? key->secret : key_store_take(k->store, a, key->key_file);
 }
 
+void keyring_each_of_table(const struct keyring *k, void (*fn)(void *ctx, const struct sign_key *key), void *ctx)
+{
+    if (k->table != NULL)
+        sign_table_each(k->table, fn, ctx);
+}
+
 struct count {
     const struct keyring *keyring;
     size_t good, refused;
@@ -130,8 +136,7 @@ void keyring_check(const struct keyring *k, size_t *good, size_t *refused)
     struct count c = { .keyring = k };
     if (k->dir != NULL)
         key_lookup_each(k->dir, check_one, &c);
-    if (k->table != NULL)
-        sign_table_each(k->table, check_one, &c);
+    keyring_each_of_table(k, check_one, &c);
     *good = c.good;
     *refused = c.refused;
 }

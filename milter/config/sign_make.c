@@ -7,7 +7,7 @@
 
 #include "config_int.h"
 
-/* `text` with the author's domain for each SIGN_AUTHOR. */
+/* `text` with the domain for each SIGN_AUTHOR. */
 static const char *expand(struct arena *a, struct str text, struct str domain)
 {
     struct buf b;
@@ -37,7 +37,7 @@ const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how
     *out = *how;
     out->domain = str_cstr(a, str_eq(r->domain, SIGN_AUTHOR) ? author : r->domain);
     out->selector = str_cstr(a, r->selector);
-    out->key_file = expand(a, r->path, author);
+    out->key_file = expand(a, r->path, str_of(out->domain));
     out->identity = fitting_identity(a, r->identity, author, out->domain);
     return out;
 }

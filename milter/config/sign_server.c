@@ -82,26 +82,20 @@ static bool resolve(struct sign_server *s, struct arena *a, struct str line, str
 
 #define FORMS_MAX (2 * PARENTS_MAX + 4)
 
-static size_t parents(struct arena *a, struct str before, struct str domain, struct str *v)
-{
-    size_t n = 0;
-    struct str label, parent = domain;
-    while (str_cut(parent, '.', &label, &parent))
-        if (domain_labels(parent) <= PARENTS_MAX)
-            v[n++] = str_printf(a, "%.*s.%.*s", STR_FMT(before), STR_FMT(parent));
-    return n;
-}
-
-/* As sign_table.c ranks them. */
+/* As sign_find.c ranks them: of the lines for one parent, that for a user comes first. */
 static size_t forms(struct arena *a, struct str local, struct str domain, struct str v[FORMS_MAX])
 {
     size_t n = 0;
-    struct str local_at = str_printf(a, "%.*s@", STR_FMT(local));
+    struct str label, parent = domain;
     v[n++] = str_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(domain));
     v[n++] = domain;
-    n += parents(a, local_at, domain, v + n);
-    n += parents(a, STR_NONE, domain, v + n);
-    v[n++] = str_printf(a, "%.*s*", STR_FMT(local_at));
+    while (str_cut(parent, '.', &label, &parent)) {
+        if (domain_labels(parent) > PARENTS_MAX)
+            continue;
+        v[n++] = str_printf(a, "%.*s@.%.*s", STR_FMT(local), STR_FMT(parent));
+        v[n++] = str_printf(a, ".%.*s", STR_FMT(parent));
+    }
+    v[n++] = str_printf(a, "%.*s@*", STR_FMT(local));
     v[n++] = STR("*");
     return n;
 }

@@ -4,7 +4,7 @@
  * Every line of a signing table is brought into one form, a pattern in which "*" stands for any text, matched against the author's
  * address. What a message has to look at does not grow with the table: a pattern is filed under the literal text that every
  * address it matches has at its end or beginning - the whole address, "@domain", ".parent" or "local@" - and only those without
- * any are tried one by one. Whatever lookup cannot find at all is an error when the table is read.
+ * any are tried one by one. Whatever lookup (sign_find.c) cannot find at all is an error when the table is read.
  */
 #include <string.h>
 
@@ -15,31 +15,12 @@
 
 #include "config_int.h"
 
-struct table_key {
-    struct str domain, selector, path; /* domain may be SIGN_AUTHOR, the path may hold it */
-};
-
-struct entry {
-    struct str pattern, identity;
-    const struct table_key *key; /* NULL: the key whose name is the author's domain */
-    unsigned rank, order;        /* which of several comes first: lowest rank, longest pattern where it says so, lowest order */
-    struct entry *next;
-};
-
-struct sign_table {
-    struct arena *arena;
-    const struct sign_key *how;
-    struct map *keys;    /* by name, to struct table_key */
-    struct map *filed;   /* by literal text, to struct entry */
-    struct entry *other; /* patterns without such a text */
-    bool all;
-};
-
 struct reader {
     struct sign_table *table;
     struct table_file file;
     const char *dir;
-    bool patterns; /* refile: */
+    bool patterns;    /* refile: */
+    struct map *seen; /* the lines of a "file:" table */
 };
 
 static bool refuse(struct reader *r, const char *what, struct str value)
@@ -114,7 +95,7 @@ static bool read_keys(struct sign_table *t, struct arena *scratch, const char *o
 
 /* ---- the signing table ---- */
 
-static void file_under(struct sign_table *t, struct str text, struct entry *e)
+static void file_under(struct sign_table *t, struct str text, struct sign_entry *e)
 {
     if (text.n == 0) {
         e->next = t->other;
@@ -145,23 +126,23 @@ static struct str file_pattern(struct arena *a, struct str key, unsigned *rank)
     struct str local, domain;
     bool address = str_rcut(key, '@', &local, &domain);
     if (str_eq(key, STR("*"))) {
-        *rank = 5;
+        *rank = RANK_ANY;
         return key;
     }
     if (!address) {
-        *rank = key.p[0] == '.' ? 3 : 1;
+        *rank = key.p[0] == '.' ? RANK_PARENT : RANK_DOMAIN;
         return str_printf(a, "%s%.*s", key.p[0] == '.' ? "*@*" : "*@", STR_FMT(key));
     }
     if (str_eq(local, STR("*"))) {
-        *rank = 1;
+        *rank = RANK_DOMAIN;
         return key;
     }
-    *rank = str_eq(domain, STR("*")) ? 4 : str_istarts(domain, STR(".")) ? 2 : 0;
-    return *rank == 2 ? str_printf(a, "%.*s@*%.*s", STR_FMT(local), STR_FMT(domain)) : key;
+    *rank = str_eq(domain, STR("*")) ? RANK_USER : str_istarts(domain, STR(".")) ? RANK_PARENT : RANK_ADDRESS;
+    return *rank == RANK_PARENT ? str_printf(a, "%.*s@*%.*s", STR_FMT(local), STR_FMT(domain)) : key;
 }
 
 /* Author domains are in normal form, so a domain that a pattern ends in has to be. */
-static bool normal_pattern(struct reader *r, struct str key, struct entry *e)
+static bool normal_pattern(struct reader *r, struct str key, struct sign_entry *e)
 {
     struct arena *a = r->table->arena;
     struct str pattern = r->patterns ? key : file_pattern(a, key, &e->rank), head, tail, normal;
@@ -184,7 +165,7 @@ static bool add_entry(struct reader *r, struct str key, struct str value, unsign
 {
     struct sign_table *t = r->table;
     struct str name;
-    struct entry *e = ARENA_NEW(t->arena, struct entry);
+    struct sign_entry *e = ARENA_NEW(t->arena, struct sign_entry);
     e->order = order;
     (void)str_cut(value, ':', &name, &e->identity);
     name = str_trim(name);
@@ -197,6 +178,11 @@ static bool add_entry(struct reader *r, struct str key, struct str value, unsign
         return refuse(r, "is no name in the key table", name);
     if (!normal_pattern(r, key, e))
         return false;
+    /* Of equal lines OpenDKIM finds the first alone. */
+    if (!r->patterns && map_get(r->seen, str_lower(t->arena, key)) != NULL)
+        return true;
+    if (!r->patterns)
+        map_set(r->seen, str_lower(t->arena, key), e);
     file_under(t, literal_of(e->pattern), e);
     return true;
 }
@@ -206,6 +192,7 @@ static bool read_patterns(struct sign_table *t, struct arena *scratch, const cha
     struct reader r;
     struct str entry, key, value;
     bool ok = open_table(&r, t, scratch, option);
+    r.seen = map_new(scratch);
     for (unsigned order = 0; ok && table_file_next(&r.file, &entry); order++) {
         table_file_cut(entry, &key, &value);
         ok = add_entry(&r, key, value, order);
@@ -220,129 +207,4 @@ struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const
     *t = (struct sign_table){ .arena = a, .how = &c->sign, .all = c->sign_all_matches, .keys = map_new(a), .filed = map_new(a) };
     bool ok = read_keys(t, scratch, c->key_table, error) && read_patterns(t, scratch, c->signing_table, error);
     return ok ? t : NULL;
-}
-
-/* ---- lookup ---- */
-
-/* "*" stands for any text. Only the last star met is ever gone back to: that is enough, and not exponential. */
-static bool matches(struct str pattern, struct str text)
-{
-    size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
-    while (t < text.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            from = t;
-        } else if (p < pattern.n && pattern.p[p] == text.p[t]) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            t = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*')
-        p++;
-    return p == pattern.n;
-}
-
-struct search {
-    struct arena *arena;
-    struct str address, domain;
-    const struct entry *best[LIMIT_SIGN_KEYS];
-    size_t n, max;
-};
-
-/* Of the parents of a domain, the nearest comes first. */
-static bool is_before(const struct entry *a, const struct entry *b)
-{
-    if (a->rank != b->rank)
-        return a->rank < b->rank;
-    if ((a->rank == 2 || a->rank == 3) && a->pattern.n != b->pattern.n)
-        return a->pattern.n > b->pattern.n;
-    return a->order < b->order;
-}
-
-static void consider(struct search *s, const struct entry *e)
-{
-    for (; e != NULL; e = e->next) {
-        size_t at = s->n;
-        if (!matches(e->pattern, s->address))
-            continue;
-        while (at > 0 && is_before(e, s->best[at - 1]))
-            at--;
-        if (at == s->max)
-            continue;
-        if (s->n < s->max)
-            s->n++;
-        memmove(&s->best[at + 1], &s->best[at], (s->n - at - 1) * sizeof(s->best[0]));
-        s->best[at] = e;
-    }
-}
-
-static void consider_all(struct search *s, const struct sign_table *t)
-{
-    struct str local_at = str_first(s->address, s->address.n - s->domain.n);
-    consider(s, map_get(t->filed, s->address));
-    consider(s, map_get(t->filed, str_skip(s->address, local_at.n - 1)));
-    consider(s, map_get(t->filed, local_at));
-    for (size_t i = 0; i < s->domain.n; i++)
-        if (s->domain.p[i] == '.')
-            consider(s, map_get(t->filed, str_skip(s->domain, i)));
-    consider(s, t->other);
-}
-
-static const struct sign_key *resolve(const struct sign_table *t, struct search *s, const struct entry *e)
-{
-    const struct table_key *k = e->key != NULL ? e->key : map_get(t->keys, s->domain);
-    if (k == NULL)
-        return NULL;
-    struct sign_recipe r = { k->domain, k->selector, k->path, e->identity };
-    return sign_key_make(s->arena, t->how, &r, s->domain);
-}
-
-size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
-                       const struct sign_key **out)
-{
-    struct str address = str_lower(a, str_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(domain)));
-    struct search s = { .arena = a, .address = address, .domain = domain, .max = t->all ? LIMIT_SIGN_KEYS : 1 };
-    size_t n = 0;
-    if (address.n != local.n + 1 + domain.n) /* longer than anything that can be looked up */
-        return 0;
-    consider_all(&s, t);
-    for (size_t i = 0; i < s.n; i++) {
-        const struct sign_key *k = resolve(t, &s, s.best[i]);
-        if (k != NULL)
-            sign_key_add(k, out, &n);
-    }
-    return n;
-}
-
-struct visit {
-    struct arena *arena;
-    const struct sign_table *table;
-    void (*fn)(void *ctx, const struct sign_key *key);
-    void *ctx;
-};
-
-static void visit_key(void *ctx, struct str name, void *value)
-{
-    const struct visit *v = ctx;
-    const struct table_key *k = value;
-    (void)name;
-    if (memchr(k->path.p, '%', k->path.n) != NULL)
-        return;
-    struct sign_key key = *v->table->how;
-    key.domain = str_cstr(v->arena, k->domain);
-    key.selector = str_cstr(v->arena, k->selector);
-    key.key_file = str_cstr(v->arena, k->path);
-    v->fn(v->ctx, &key);
-}
-
-void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx)
-{
-    struct visit v = { arena_new(), t, fn, ctx };
-    map_each(t->keys, visit_key, &v);
-    arena_free(v.arena);
 }

@@ -1,11 +1,12 @@
 /*
  * key_file.c - private keys from files that nobody else can have written or read.
  *
- * The directory is opened and checked, the file is opened below it, once, and everything is asked of the descriptors: nothing can
- * be swapped between check and use.
+ * Every directory on the way is opened below the one before it and checked, the file is opened in the last, once, and everything is
+ * asked of the descriptors: nothing can be swapped between check and use.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include "mailseal/limits.h"
 #include "mailseal/str.h"
 
+#define LINKS_MAX 8 /* symbolic links followed */
+
 static bool owner_is_safe(const struct stat *st)
 {
     return st->st_uid == 0 || st->st_uid == geteuid();
@@ -27,17 +30,95 @@ static const char *error_text(struct arena *a, const char *what)
     return str_cstr(a, str_printf(a, "%s: %s", what, strerror(errno)));
 }
 
-/* Who may write in the directory may put another key in the file's place, unless the sticky bit forbids it. */
-static const char *directory_refusal(struct arena *a, int dir)
+/* Who may write in a directory may put another one, or another key, in a name's place, unless the sticky bit forbids it. */
+static const char *directory_refusal(struct arena *a, const struct stat *st)
+{
+    if (!S_ISDIR(st->st_mode)) {
+        errno = ENOTDIR;
+        return error_text(a, "cannot open its directory");
+    }
+    if (!owner_is_safe(st))
+        return "its directory, or one above it, belongs to another user";
+    if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st->st_mode & S_ISVTX) == 0)
+        return "its directory, or one above it, can be written by group or others";
+    return NULL;
+}
+
+/* The way to a directory: where we are, and what is left of it. */
+struct way {
+    struct arena *arena;
+    int fd;
+    struct str rest;
+    unsigned links;
+    const char *refusal;
+};
+
+static void way_enter(struct way *w, int fd)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    w->fd = fd;
+}
+
+/* A link of root's or ours is followed, one step at a time: what it leads to is checked like everything else. */
+static void way_follow(struct way *w, int link)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(link, "", target, sizeof(target));
+    if (n < 0 || (size_t)n == sizeof(target) || ++w->links > LINKS_MAX) {
+        errno = n < 0 ? errno : ELOOP;
+        w->refusal = error_text(w->arena, "cannot open its directory");
+        return;
+    }
+    w->rest = str_printf(w->arena, "%.*s/%.*s", (int)n, target, STR_FMT(w->rest));
+    if (target[0] != '/')
+        return;
+    int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (top >= 0)
+        way_enter(w, top);
+    else
+        w->refusal = error_text(w->arena, "cannot open its directory");
+}
+
+static void way_step(struct way *w, struct str name)
 {
     struct stat st;
-    if (fstat(dir, &st) != 0)
-        return error_text(a, "cannot look at its directory");
-    if (!owner_is_safe(&st))
-        return "its directory belongs to another user";
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)
-        return "its directory can be written by group or others";
-    return NULL;
+    int next = openat(w->fd, str_cstr(w->arena, name), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0 || fstat(next, &st) != 0)
+        w->refusal = error_text(w->arena, "cannot open its directory");
+    else if (S_ISLNK(st.st_mode) && !owner_is_safe(&st))
+        w->refusal = "a symbolic link on the way to it belongs to another user";
+    else if (S_ISLNK(st.st_mode))
+        way_follow(w, next);
+    else if ((w->refusal = directory_refusal(w->arena, &st)) == NULL) {
+        way_enter(w, next);
+        return;
+    }
+    if (next >= 0)
+        close(next);
+}
+
+/* The directory `path` leads to; -1 with a reason. */
+static int open_directory(struct arena *a, struct str path, const char **reason)
+{
+    struct way w = { .arena = a, .rest = path };
+    struct str name;
+    struct stat st;
+    bool absolute = str_istarts(path, STR("/"));
+    w.fd = open(absolute ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (w.fd < 0 || fstat(w.fd, &st) != 0)
+        w.refusal = error_text(a, "cannot open its directory");
+    else
+        w.refusal = directory_refusal(a, &st);
+    while (w.refusal == NULL && w.rest.n > 0) {
+        (void)str_cut(w.rest, '/', &name, &w.rest);
+        if (name.n > 0)
+            way_step(&w, name);
+    }
+    if (w.refusal != NULL)
+        way_enter(&w, -1);
+    *reason = w.refusal;
+    return w.fd;
 }
 
 /* What can be no key file at all. */
@@ -128,15 +209,11 @@ struct privkey *privkey_read(struct arena *a, const char *path, const char **rea
     } else if (directory.n == 0) {
         directory = STR("/");
     }
-    int dir = open(str_cstr(a, directory), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) {
-        *reason = error_text(a, "cannot open its directory");
+    int dir = open_directory(a, directory, reason);
+    if (dir < 0)
         return NULL;
-    }
-    *reason = directory_refusal(a, dir);
-    /* A link at the end would bypass the check of the directory. */
-    if (*reason == NULL)
-        k = key_of_open(a, openat(dir, str_cstr(a, name), OPEN_KEY | O_NOFOLLOW), NULL, reason);
+    /* A link at the end would lead past the check of the directory. */
+    k = key_of_open(a, openat(dir, str_cstr(a, name), OPEN_KEY | O_NOFOLLOW), NULL, reason);
     close(dir);
     return k;
 }

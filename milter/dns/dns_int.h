@@ -89,6 +89,8 @@ struct dns_asked {
 bool dns_servers_set(struct dns_servers *s, const struct str *text, size_t n) __attribute__((warn_unused_result));
 /* Reads path again when it has changed and `every` ms have passed since the last look. */
 void dns_servers_follow(struct dns_servers *s, int64_t now, int64_t every);
+/* Each as "addr:port" or "[addr]:port"; how many. */
+size_t dns_servers_text(struct dns_servers *s, struct arena *a, struct str *out);
 /* The server to ask next; false when all have failed. One that is down comes last; when its time is over one lookup tries it. */
 bool dns_servers_next(struct dns_servers *s, struct dns_asked *asked, int64_t now, int64_t down_ms, struct dns_server *out);
 /* What became of it: it replied; its reply was no help, for this lookup; it has said nothing since `began`. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "mailseal/arena.h"
+#include "mailseal/log.h"
 
 #include "dns_int.h"
 
@@ -115,6 +116,22 @@ void dns_servers_follow(struct dns_servers *s, int64_t now, int64_t every)
     }
     if (f != NULL)
         fclose(f);
+}
+
+static struct str server_text(struct arena *a, const struct dns_server *s)
+{
+    char host[64], service[8];
+    if (getnameinfo((const struct sockaddr *)(const void *)&s->addr, s->len, host, sizeof(host), service, sizeof(service),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        BUG("an address of ours has no text");
+    return str_printf(a, s->addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, service);
+}
+
+size_t dns_servers_text(struct dns_servers *s, struct arena *a, struct str *out)
+{
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = server_text(a, &s->v[i]);
+    return s->n;
 }
 
 /* An index, or n when there is none. */

@@ -306,3 +306,10 @@ struct dns *dns_stub_new(const struct str *servers, size_t n, bool trust_ad, con
     };
     return dns_stub_new_with(servers, n, trust_ad, &params, error);
 }
+
+size_t dns_system_servers(struct arena *a, struct str *out)
+{
+    struct dns_servers s = { .port = 53, .path = RESOLV_CONF };
+    dns_servers_follow(&s, 0, 0);
+    return dns_servers_text(&s, a, out);
+}

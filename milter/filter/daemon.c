@@ -131,8 +131,11 @@ static bool start(struct daemon *d, struct conf *c, const char **error)
     struct identity id;
     if (!identity_find(&id, d->arena, c->user, c->group, error) || !setup_libmilter(d, c, &id, error))
         return false;
-    if (identity_become(&id, d->arena, error) && catch_signals() && start_threads(d, c, error))
-        return true;
+    if (identity_become(&id, d->arena, error)) {
+        process_lock_memory();
+        if (catch_signals() && start_threads(d, c, error))
+            return true;
+    }
     if (*error == NULL)
         *error = strerror(errno);
     listener_close(&d->listener);

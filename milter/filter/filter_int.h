@@ -91,8 +91,11 @@ struct identity {
 bool identity_find(struct identity *id, struct arena *a, const char *user, const char *group, const char **error);
 /* Gives up root for good. False with a reason; the process must not go on then. */
 bool identity_become(const struct identity *id, struct arena *a, const char **error);
-/* Descriptors 0 to 2, core dumps, number of descriptors, thread stacks. */
+/* Descriptors 0 to 2, core dumps, limits, thread stacks. */
 void process_prepare(void);
+/* Keeps all memory, also what is allocated later, off the swap device; a warning where that is not allowed. As whom the daemon
+ * remains. */
+void process_lock_memory(void);
 /* Tells the service manager (sd_notify(3)) when there is one. */
 void process_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

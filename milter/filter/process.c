@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -104,19 +105,57 @@ static void make_stacks_small(void)
     pthread_attr_destroy(&attr);
 }
 
+/* As much of a resource as we may have; of locked memory root may give itself all. */
+static void raise_limit(int resource)
+{
+    const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+    struct rlimit l;
+    if (resource == RLIMIT_MEMLOCK && setrlimit(resource, &all) == 0)
+        return;
+    if (getrlimit(resource, &l) == 0) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(resource, &l);
+    }
+}
+
 void process_prepare(void)
 {
-    struct rlimit none = { 0, 0 }, files;
+    const struct rlimit none = { 0, 0 };
     fill_standard_fds();
     make_log_not_wait();
     /* X13: private keys do not belong into core files. */
     if (setrlimit(RLIMIT_CORE, &none) != 0)
         log_warning("core dumps cannot be turned off: %s", strerror(errno));
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
+    raise_limit(RLIMIT_NOFILE);
+    raise_limit(RLIMIT_MEMLOCK);
     make_stacks_small();
+}
+
+/*
+ * X13: nor do they belong on the swap device. All memory is locked as it comes into use, not only what OpenSSL allocates as secret:
+ * the primes of an RSA key stand in the tables it prepares for exponentiation, too, and parts of keys on stacks.
+ *
+ * Below a limit it is not done, for then an allocation that goes beyond it fails, and that is the end of the daemon. With a limit
+ * of 0 only those succeed to whom no limit applies.
+ */
+void process_lock_memory(void)
+{
+    struct rlimit own, none;
+    if (getrlimit(RLIMIT_MEMLOCK, &own) != 0)
+        return;
+    bool limited = own.rlim_cur != RLIM_INFINITY;
+    none = (struct rlimit){ 0, own.rlim_max };
+    if (limited)
+        (void)setrlimit(RLIMIT_MEMLOCK, &none);
+    bool locked = mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+    const char *why = strerror(errno);
+    if (limited)
+        (void)setrlimit(RLIMIT_MEMLOCK, &own);
+    if (!locked && limited)
+        log_warning("private keys may be swapped to disk: the limit on locked memory is %llu bytes (want LimitMEMLOCK=infinity)",
+                    (unsigned long long)own.rlim_cur);
+    else if (!locked)
+        log_warning("private keys may be swapped to disk: memory cannot be locked: %s", why);
 }
 
 /* sd_notify(3) by hand: one datagram; "@" stands for the NUL of an abstract name. */

@@ -33,6 +33,7 @@ struct pool {
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
     struct future *head, **tail;
+    pthread_t thread[LIMIT_WORKERS];
     unsigned max, threads, idle, queued;
     bool stopping;
 };
@@ -61,9 +62,9 @@ void pool_free(struct pool *p)
     pthread_mutex_lock(&p->mutex);
     p->stopping = true;
     pthread_cond_broadcast(&p->work);
-    while (p->threads > 0)
-        pthread_cond_wait(&p->done, &p->mutex);
     pthread_mutex_unlock(&p->mutex);
+    for (unsigned i = 0; i < p->threads; i++)
+        pthread_join(p->thread[i], NULL);
     pthread_cond_destroy(&p->work);
     pthread_cond_destroy(&p->done);
     pthread_mutex_destroy(&p->mutex);
@@ -136,8 +137,6 @@ static void *worker(void *arg)
         unqueue(p, f);
         run(p, f);
     }
-    p->threads--;
-    pthread_cond_broadcast(&p->done);
     pthread_mutex_unlock(&p->mutex);
     return NULL;
 }
@@ -146,14 +145,12 @@ static void *worker(void *arg)
 static void add_worker(struct pool *p)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     sigset_t all, before;
     pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, LIMIT_THREAD_STACK);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&thread, &attr, worker, p) == 0)
+    if (pthread_create(&p->thread[p->threads], &attr, worker, p) == 0)
         p->threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);

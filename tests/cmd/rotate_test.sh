@@ -259,12 +259,58 @@ printf 'key-directory = "%s"\ndns-snapshot = "%s"\n' "$keys" "$work/dns.json" >"
 publish 20261122r 20270220r
 run 0 "check -c, the keys of its directory" "$program" key check -c "$work/conf"
 says out "20270220r._domainkey.good.example at $work/dns.json: ok"
+says out "3 keys checked: 3 in order, 0 at fault"
+run 0 "check --limit" "$program" key check -c "$work/conf" --limit 2
+says out "2 keys checked: 2 in order, 0 at fault; 1 not checked (--limit)"
+run 2 "check --limit, no number" "$program" key check -c "$work/conf" --limit many
 run 0 "check -c, a domain it has no key for" "$program" key check -c "$work/conf" other.example
 says out "no key to check"
+
+# ---- key check of a key table ----
+cp "$keys/good.example/20270220r.pem" "$work/any.pem"
+mkfifo "$work/fifo.pem"
+cat >"$work/KeyTable" <<K
+one good.example:20270220r:$work/any.pem
+each %:20270220r:$work/any.pem
+lost good.example:none:$work/any.pem
+pipe good.example:pipe:$work/fifo.pem
+K
+cat >"$work/SigningTable" <<K
+*@good.example each
+ann@good.example each
+*@other.example each
+*@*.other.example each
+K
+cat >"$work/conf" <<C
+dns-snapshot = "$work/dns.json"
+key-table = "$work/KeyTable"
+signing-table = "refile:$work/SigningTable"
+C
+run 1 "check -c, a key table" "$program" key check -c "$work/conf"
+says out "20270220r._domainkey.good.example at $work/dns.json: ok"
+says out "20270220r._domainkey.other.example at $work/dns.json: no such name in the DNS"
+says out "none._domainkey.good.example at $work/dns.json: no such name in the DNS"
+says err "key file '$work/fifo.pem': it is not a regular file"
+says out "5 keys checked: 2 in order, 3 at fault"
+run 1 "check -c, one domain of a key table" "$program" key check -c "$work/conf" other.example --json
+says out '"good": 0'
+says out '"bad": 1'
+says_not out good.example
+many=0
+while [ $many -lt 100 ]; do
+    many=$((many + 1))
+    echo "k$many good.example:20270220r:$work/any.pem"
+done >"$work/KeyTable"
+: >"$work/SigningTable"
+run 0 "check -c, more keys than are checked at once" "$program" key check -c "$work/conf"
+says out "100 keys checked: 100 in order, 0 at fault"
+
 run 1 "check, a name server that is not there" "$program" key check --dir "$keys" --server 127.0.0.1:1
 says out "no answer from the DNS"
 run 1 "check, no such directory" "$program" key check --dir "$work/none"
 run 2 "check, nothing named" "$program" key check
+run 2 "check, two domains" "$program" key check one.example two.example --dir "$keys"
+says err "'two.example' is one argument too many"
 
 # ---- directories that are not safe ----
 # refused NAME TEXT: key new, rotate and status make nothing there.

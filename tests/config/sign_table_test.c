@@ -20,7 +20,7 @@ static struct conf *conf_of(struct arena *a, const char *dir, const char *keys, 
 #define KEYS                                                                                                                       \
     "# names\n\na a.example:s1:/k/a\nb\tb.example:s2:./b.pem  # relative\n% %:s3:/k/%/x.pem\nany %:s4:/k/any\na "                  \
     "x.example:s:/k/x\n"                                                                                                           \
-    "c.example c.example:s5:/k/c\n"
+    "c.example c.example:s5:/k/c\nown d.example:s6:/k/%/y.pem\n"
 
 static const struct {
     const char *kind, *patterns;
@@ -35,7 +35,11 @@ static const struct {
     { "file:", "*@a.example a\n", false, "bob@a.example", "a.example/s1/k/a" },
     { "file:", ".example a\n.a.example any\n", false, "bob@x.a.example", "x.a.example/s4/k/any" },
     { "file:", ".a.example a\n", false, "bob@a.example", "" },
-    { "file:", ".a.example a\nbob@.example any\n", false, "bob@x.a.example", "x.a.example/s4/k/any" },
+    { "file:", "bob@.example any\n.a.example a\n", false, "bob@x.a.example", "a.example/s1/k/a" },
+    { "file:", ".example a\nbob@.example any\n", false, "bob@x.a.example", "x.a.example/s4/k/any" },
+    { "file:", ".example a\nbob@.a.example any\n", false, "bob@x.a.example", "x.a.example/s4/k/any" },
+    { "file:", "bob@* any\n.example a\n", true, "bob@x.a.example", "a.example/s1/k/a x.a.example/s4/k/any" },
+    { "file:", "z.example any\nZ.example a\n", true, "eve@z.example", "z.example/s4/k/any" }, /* of equal lines the first */
     { "file:", "* a\nbob@* any\n", false, "bob@z.example", "z.example/s4/k/any" },
     { "file:", "* a\nbob@* any\n", false, "eve@z.example", "a.example/s1/k/a" },
     { "file:", "* a\nz.example any\n", true, "eve@z.example", "z.example/s4/k/any a.example/s1/k/a" },
@@ -59,7 +63,8 @@ static const struct {
       "cher.example any\n",
       false, "x@xn--bcher-kva.example", "xn--bcher-kva.example/s4/k/any" },
     { "refile:", "*@c.example any:ann@%\n", false, "x@c.example", "c.example/s4/k/any i=ann@c.example" },
-    { "refile:", "*@c.example a:ann@%\n", false, "x@c.example", "a.example/s1/k/a" }, /* does not fit d= */
+    { "refile:", "*@c.example a:ann@%\n", false, "x@c.example", "a.example/s1/k/a" },           /* does not fit d= */
+    { "refile:", "*@c.example own\n", false, "x@c.example", "d.example/s6/k/d.example/y.pem" }, /* the domain that signs */
     { "refile:", "*@a.example a # x\n#*@c.example b\n", false, "x@c.example", "" },
 };
 
@@ -164,9 +169,50 @@ static void a_hundred_thousand_domains(void **state)
     arena_free(a);
 }
 
+static void add_text(void *ctx, const struct sign_key *k)
+{
+    buf_printf(ctx, "%s/%s%s\n", k->domain, k->selector, k->key_file);
+}
+
+/* Keys of the author's domain are met for each domain that the signing table names, once. */
+static void every_key_is_met(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *patterns, *want;
+    } each_rows[] = {
+        { "refile:", "", "a.example/s1/k/a\nc.example/s5/k/c\nf.example/s6/k/f.example\n" },
+        { "refile:", "*@x.example any\nann@x.example any\n*@*.y.example any\n* any\n*@z.example %\n*@d.example %\n",
+          "a.example/s1/k/a\nc.example/s5/k/c\nf.example/s6/k/f.example\nx.example/s4/k/any\n" },
+        { "file:", "x.example any\n.y.example any\n",
+          "a.example/s1/k/a\nc.example/s5/k/c\nf.example/s6/k/f.example\nx.example/s4/k/any\n" },
+        { "file:", "c.example %\n*@a.example a\n", "a.example/s1/k/a\nc.example/s5/k/c\nf.example/s6/k/f.example\n" },
+        { "file:", "e.example own\n", "a.example/s1/k/a\nc.example/s5/k/c\nf.example/s6/k/f.example\n" },
+    };
+    static const char keys[] = "a a.example:s1:/k/a\nany %:s4:/k/any\nc.example c.example:s5:/k/c\nown f.example:s6:/k/%\n";
+    for (size_t i = 0; i < ROWS(each_rows); i++) {
+        struct arena *a = arena_new();
+        const char *dir = make_directory(a), *error = NULL;
+        struct sign_table *t =
+            sign_table_read(a, a, conf_of(a, dir, keys, each_rows[i].patterns, each_rows[i].kind, false), &error);
+        assert_null(error);
+        struct buf b;
+        buf_init(&b, a, 4000);
+        sign_table_each(t, add_text, &b);
+        struct str line, rest = buf_view(&b);
+        ROW_INT(each_rows[i].patterns, rest.n, strlen(each_rows[i].want));
+        while (str_cut(rest, '\n', &line, &rest))
+            if (memmem(each_rows[i].want, strlen(each_rows[i].want), line.p, line.n + 1) == NULL)
+                fail_msg("%s: '%.*s' is too much", each_rows[i].patterns, STR_FMT(line));
+        remove_directory(a, dir);
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_is_met),
         cmocka_unit_test(lines_are_found),
         cmocka_unit_test(faults_are_refused_with_file_and_line),
         cmocka_unit_test(a_hundred_thousand_domains),

@@ -65,9 +65,9 @@ static void modes_are_held_to(void **state)
         { 0604, 0700, "others have access to it (want mode 0600 or 0640)" },
         { 0602, 0700, "others have access to it (want mode 0600 or 0640)" },
         { 0660, 0700, "its group can write it (want mode 0600 or 0640)" },
-        { 0600, 0777, "its directory can be written by group or others" },
-        { 0600, 0770, "its directory can be written by group or others" },
-        { 0600, 0702, "its directory can be written by group or others" },
+        { 0600, 0777, "its directory, or one above it, can be written by group or others" },
+        { 0600, 0770, "its directory, or one above it, can be written by group or others" },
+        { 0600, 0702, "its directory, or one above it, can be written by group or others" },
         { 0600, 01777, "good" },
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -106,7 +106,7 @@ static void owners_are_held_to(void **state)
     ROW_STR("file", outcome(a, path, false), STR("it belongs to another user"));
     assert_return_code(chown(path, 0, 0), 0);
     assert_return_code(chown(directory, 12345, 0), 0);
-    ROW_STR("directory", outcome(a, path, false), STR("its directory belongs to another user"));
+    ROW_STR("directory", outcome(a, path, false), STR("its directory, or one above it, belongs to another user"));
     assert_return_code(chown(directory, 0, 0), 0);
     ROW_STR("root", outcome(a, path, false), STR("good"));
     arena_free(a);
@@ -126,6 +126,40 @@ static void a_link_is_not_followed(void **state)
     ROW_STR("its target", outcome(a, target, false), STR("good"));
     unlink(target);
     ROW_STR("dangling link", outcome(a, path, false), STR("it is a symbolic link"));
+    arena_free(a);
+}
+
+/* X02: a way that somebody else can lead elsewhere. */
+static void every_directory_on_the_way_is_looked_at(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    const char *sub = str_cstr(a, str_printf(a, "%s/sub", directory)), *link = str_cstr(a, str_printf(a, "%s/link", directory));
+    const char *below = str_cstr(a, str_printf(a, "%s/key.pem", sub)), *through = str_cstr(a, str_printf(a, "%s/key.pem", link));
+    const struct str writable = STR("its directory, or one above it, can be written by group or others");
+    write_key(ed25519, sizeof(ed25519) - 1, 0600);
+    assert_true(mkdir(sub, 0700) == 0 && rename(path, below) == 0 && symlink("sub", link) == 0);
+    ROW_STR("below", outcome(a, below, false), STR("good"));
+    ROW_STR("through a link", outcome(a, through, false), STR("good"));
+    ROW_STR("dots", outcome(a, str_cstr(a, str_printf(a, "%s/.//../sub/key.pem", sub)), false), STR("good"));
+    assert_return_code(chmod(directory, 0777), 0);
+    ROW_STR("above", outcome(a, below, false), writable);
+    ROW_STR("above a link", outcome(a, through, false), writable);
+    assert_return_code(chmod(directory, 0700), 0);
+    assert_return_code(chmod(sub, 0777), 0);
+    ROW_STR("into", outcome(a, through, false), writable);
+    assert_return_code(chmod(sub, 0700), 0);
+    if (geteuid() == 0) {
+        assert_return_code(lchown(link, 12345, 0), 0);
+        ROW_STR("a stranger's link", outcome(a, through, false), STR("a symbolic link on the way to it belongs to another user"));
+    }
+    assert_true(unlink(link) == 0 && symlink(sub, link) == 0);
+    ROW_STR("absolute link", outcome(a, through, false), STR("good"));
+    assert_true(unlink(link) == 0 && symlink("link", link) == 0);
+    ROW_STR("endless", outcome(a, through, false), STR("cannot open its directory: Too many levels of symbolic links"));
+    ROW_STR("a file", outcome(a, str_cstr(a, str_printf(a, "%s/x", below)), false),
+            STR("cannot open its directory: Not a directory"));
+    assert_true(unlink(link) == 0 && unlink(below) == 0 && rmdir(sub) == 0);
     arena_free(a);
 }
 
@@ -179,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_file_named_by_a_user_is_only_warned_of),
         cmocka_unit_test(owners_are_held_to),
         cmocka_unit_test(a_link_is_not_followed),
+        cmocka_unit_test(every_directory_on_the_way_is_looked_at),
         cmocka_unit_test(what_is_no_key_file_is_refused_without_a_hang),
         cmocka_unit_test(a_path_may_be_relative),
     };

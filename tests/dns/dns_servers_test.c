@@ -157,6 +157,23 @@ static void without_a_file_this_machine_is_asked(void **state)
     check_server("no file", &s.v[0], "127.0.0.1", 53);
 }
 
+static void servers_are_told_as_they_are_given(void **state)
+{
+    struct dns_servers s = { .port = 53 }, again = { .port = 53 };
+    const struct str given[] = { STR("192.0.2.1"), STR("2001:db8::1"), STR("192.0.2.3:5353"), STR("[2001:db8::2]:5353") };
+    static const char *const want[] = { "192.0.2.1:53", "[2001:db8::1]:53", "192.0.2.3:5353", "[2001:db8::2]:5353" };
+    struct str told[LIMIT_DNS_NAMESERVERS];
+    struct arena *a = arena_new();
+    (void)state;
+    assert_true(dns_servers_set(&s, given, ROWS(given)));
+    assert_int_equal(dns_servers_text(&s, a, told), ROWS(want));
+    for (size_t i = 0; i < ROWS(want); i++)
+        ROW_STR(want[i], told[i], str_of(want[i]));
+    assert_true(dns_servers_set(&again, told, ROWS(want)));
+    assert_in_range(dns_system_servers(a, told), 1, LIMIT_DNS_NAMESERVERS);
+    arena_free(a);
+}
+
 static unsigned next(struct dns_servers *s, struct dns_asked *asked, int64_t now)
 {
     struct dns_server out;
@@ -242,6 +259,7 @@ int main(void)
         cmocka_unit_test(nameserver_lines_are_followed),
         cmocka_unit_test(a_changed_file_is_read_again),
         cmocka_unit_test(without_a_file_this_machine_is_asked),
+        cmocka_unit_test(servers_are_told_as_they_are_given),
         cmocka_unit_test(silent_servers_are_asked_in_turn_and_failed_ones_once),
         cmocka_unit_test(a_silent_server_is_asked_last_until_one_lookup_finds_it_back),
         cmocka_unit_test(a_server_that_answers_others_is_not_down),

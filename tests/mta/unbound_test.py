@@ -23,6 +23,9 @@ ZONE = {
     "b.chain.example": {"A": ["192.0.2.77"]},
     "ours.example": {"NS": ["ns1.ours.example.", "ns2.ours.example."]},
     "ns1.ours.example": {"A": [SECONDARY]},
+    # whose record stands in the zone of another
+    "hosted.example": {"NS": ["ns.hosted.example."]},
+    "rsa._domainkey.hosted.example": {"CNAME": ["rsa._domainkey.ours.example."]},
     "ns2.ours.example": {"A": ["127.0.0.98"]},  # nobody is there
 }
 
@@ -90,6 +93,18 @@ def _(site):
             names = [server, f"ns1.ours.example [{SECONDARY}]", "ns2.ours.example [127.0.0.98]"]
             want_equal("answers", dict(zip(names, results)), {a["server"]: a["result"] for a in key["answers"]})
             want_equal("good", not fault, key["good"])
+
+
+@case("unbound: key check of a record that is an alias asks the name servers of the zone it is in")
+def _(site):
+    fresh = {k: v for k, v in site.daemon.zone.items() if k == "rsa._domainkey.ours.example"}
+    for zone, result in ((fresh, "ok"), ({}, "missing")):  # what the resolver here says does not matter: it follows no alias
+        with Resolver(scratch("secondary") / "unbound", zone, SECONDARY, 53):
+            out = json.loads(site.daemon.command("key", "check", "--domain", "hosted.example", "--selector", "rsa", "--key",
+                                                 site.daemon.dir / "rsa.ours.example.pem", "-c", site.daemon.conf, "--json",
+                                                 check=False))
+        answers = {a["server"]: a["result"] for a in out["keys"][0]["answers"] if a["authoritative"]}
+        want_equal("answers", {f"ns1.ours.example [{SECONDARY}]": result, "ns2.ours.example [127.0.0.98]": "unknown"}, answers)
 
 
 @case("unbound: the daemon ends with 0 and logged no mistake of its own")

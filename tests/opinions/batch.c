@@ -1,8 +1,8 @@
 /*
  * batch.c - mailseal's opinion on many cases in one process: a JSON case on each line of stdin, a JSON value for each on stdout.
  *
- * {"kind": "spf" | "verify" | "sign" | "authres", ..}: what a kind takes and gives is read off its function. Bytes that need not be
- * UTF-8 (messages, values of a field) come in base64.
+ * {"kind": "spf" | "verify" | "sign" | "authres" | "tables", ..}: what a kind takes and gives is read off its function. Bytes that
+ * need not be UTF-8 (messages, values of a field) come in base64.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,9 @@
 #include "mailseal/arena.h"
 #include "mailseal/base64.h"
 #include "mailseal/clock.h"
+#include "mailseal/conf.h"
 #include "mailseal/dkim.h"
+#include "mailseal/domain.h"
 #include "mailseal/json.h"
 #include "mailseal/limits.h"
 #include "mailseal/spf.h"
@@ -172,10 +174,33 @@ static void do_authres(struct arena *a, const struct json *c, struct json *out)
     js_add_text(out, "value", authres_end(&w));
 }
 
+/* Which keys of a configuration sign for each author: "DOMAIN SELECTOR IDENTITY FILE". */
+static void do_tables(struct arena *a, const struct json *c, struct json *out)
+{
+    char *error;
+    const struct sign_key *keys[LIMIT_SIGN_KEYS];
+    struct str local, domain, normal;
+    struct conf *conf = conf_read(str_cstr(a, text(c, "conf")), 0, &error);
+    if (conf == NULL)
+        broken(error);
+    const struct json *authors = js_member(c, "authors");
+    struct json *signers = js_add_array(out, "signers");
+    for (size_t i = 0; i < js_count(authors); i++) {
+        struct json *of = js_add_array(signers, NULL);
+        if (!str_rcut(js_text(js_item(authors, i)), '@', &local, &domain) || !domain_normalise(a, domain, &normal))
+            broken("an author has no domain");
+        size_t n = keyring_find(conf->keyring, a, local, normal, keys);
+        for (size_t j = 0; j < n; j++)
+            js_add_text(of, NULL,
+                        str_printf(a, "%s %s %s %s", keys[j]->domain, keys[j]->selector, keys[j]->identity, keys[j]->key_file));
+    }
+    conf_unref(conf);
+}
+
 static const struct {
     const char *kind;
     void (*run)(struct arena *a, const struct json *c, struct json *out);
-} kinds[] = { { "spf", do_spf }, { "verify", do_verify }, { "sign", do_sign }, { "authres", do_authres } };
+} kinds[] = { { "spf", do_spf }, { "verify", do_verify }, { "sign", do_sign }, { "authres", do_authres }, { "tables", do_tables } };
 
 static void run(struct str line)
 {

@@ -2,8 +2,8 @@
 """opinions_test.py: mailseal against other implementations on random input, each difference explained by a rule, or shown.
 
 Debian's own python3, whose modules pyspf, python3-dkim and python3-authres are. MAILSEAL_TEST_SEED repeats a run. A rule is code:
-it mends a fault of the other, or keeps clear of it, and asks again (spf_pyspf.py, spf_libspf2.py, dkim_others.py and
-authres_opinion.py).
+it mends a fault of the other, or keeps clear of it, and asks again (spf_pyspf.py, spf_libspf2.py, dkim_others.py,
+authres_opinion.py and table_opinion.py).
 """
 import argparse
 import functools
@@ -24,13 +24,15 @@ import dkim_opinion  # noqa: E402
 import opinions  # noqa: E402
 import spf_opinion  # noqa: E402
 import spf_zones  # noqa: E402
+import table_opinion  # noqa: E402
 from checks import Failed, case, run_cases, want_equal  # noqa: E402
 from machine import BUILDS  # noqa: E402
 
 # What is compared: option, default number, cases in one go, function.
 KINDS = (("spf", 20000, 500, spf_opinion.compare), ("dkim", 5000, 250, dkim_opinion.compare_theirs),
-         ("sign", 3000, 250, dkim_opinion.compare_ours), ("authres", 2000, 500, authres_opinion.compare))
-REASONS = {**spf_opinion.REASONS, **dkim_opinion.REASONS, **authres_opinion.REASONS}
+         ("sign", 3000, 250, dkim_opinion.compare_ours), ("authres", 2000, 500, authres_opinion.compare),
+         ("tables", 30, 2, table_opinion.compare))
+REASONS = {**spf_opinion.REASONS, **dkim_opinion.REASONS, **authres_opinion.REASONS, **table_opinion.REASONS}
 PROGRAM_CASES = 25
 ENOUGH = 0.02  # share of the rarest answer worth the name
 

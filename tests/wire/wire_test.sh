@@ -11,7 +11,7 @@ mailseal=${MAILSEAL:-./mailseal}
 mta=${MTA:-./tests/wire/mta}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mailseal-wire.XXXXXX") || exit 99
 chmod 755 "$dir"
-daemon= silent= under= count=0 failed=0
+daemon= silent= count=0 failed=0
 MAILSEAL_POLICYDIR=${MAILSEAL_POLICYDIR:-${srcdir:-.}/policies}
 ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1
 export MAILSEAL_POLICYDIR ASAN_OPTIONS
@@ -89,11 +89,12 @@ wait_for() {
 
 is_listening() { grep -q 'listens on' "$dir/log"; }
 
-# start CONFIG: a daemon with that configuration, run by the program $under if there is one; false when it does not come up.
+# start CONFIG [COMMAND...]: a daemon with that configuration, started by that command; false when it does not come up.
 start() {
     cp "$dir/$1.conf" "$dir/mailseal.conf"
     : >"$dir/log"
-    $under "$mailseal" milter -c "$dir/mailseal.conf" 2>>"$dir/log" </dev/null &
+    shift
+    "$@" "$mailseal" milter -c "$dir/mailseal.conf" 2>>"$dir/log" </dev/null &
     daemon=$!
     echo "$daemon" >"$dir/pid"
     wait_for is_listening
@@ -196,8 +197,7 @@ has_no_fds() { [ "$(ls "/proc/$daemon/fd" | wc -l)" -ge 64 ]; }
 # X11: more connections than descriptors. They wait; a reload fails and changes nothing; when they are gone all is well.
 test_shortage() {
     printf '#!/bin/sh\nulimit -n 64 && exec "$@"\n' >"$dir/few" && chmod 755 "$dir/few"
-    under=$dir/few
-    start plain
+    start plain "$dir/few"
     run_lines 'crowd 300 -' 'log the crowd may go' 'crowd 0' &
     wait_for has_no_fds && one_reload 'the old one keeps working'
     status=$?
@@ -208,7 +208,6 @@ test_shortage() {
     [ $status = 0 ] || cat "$dir/got" "$dir/log" >"$dir/found"
     finish && [ $status = 0 ]
     result $? 'descriptors come to an end, mail does not'
-    under=
 }
 
 # Every signal of a burst comes to the daemon, none to libmilter, which would stop at a SIGHUP.
@@ -224,6 +223,27 @@ test_signals() {
     result $? 'signals in bursts'
 }
 
+# X13: memory is locked, or one line says that it is not. A sanitizer leaves nothing to lock.
+test_memory() {
+    if [ "$(id -u)" != 0 ] || [ ! -r /proc/self/status ] || ! command -v setpriv >/dev/null || is_sanitized; then
+        skip 'memory is locked' 'needs root, setpriv and /proc, and no sanitizer'
+        return
+    fi
+    start plain
+    locked=$(awk '/^VmLck:/ { lock = $2 } /^VmRSS:/ { rss = $2 } END { print (lock >= rss && rss > 0) }' "/proc/$daemon/status")
+    [ "$locked" = 1 ] && ! grep -q swapped "$dir/log"
+    result $? 'memory is locked'
+    finish
+    start plain setpriv --bounding-set=-sys_resource,-ipc_lock prlimit --memlock=65536:65536
+    [ "$(grep -c 'may be swapped to disk: the limit on locked memory is 65536 bytes' "$dir/log")" = 1 ]
+    result $? 'memory that may not be locked is told, and the daemon goes on'
+    grep -Eq '^VmLck:[[:space:]]+0 kB' "/proc/$daemon/status"
+    result $? 'nothing is locked below a limit'
+    finish
+}
+
+is_sanitized() { grep -qE '__[at]san_init' "$mailseal"; }
+
 # X13: limits and identity, where /proc shows them.
 test_process() {
     if [ ! -r /proc/self/limits ]; then
@@ -234,6 +254,7 @@ test_process() {
         result $? 'no core files'
         finish
     fi
+    test_memory
     if [ "$(id -u)" != 0 ] || [ ! -r /proc/self/status ]; then
         skip 'root is given up' 'needs root and /proc'
         return

@@ -1,0 +1,173 @@
+/*
+ * sign_find.c - which lines of a signing table are for an author, and which keys they name.
+ *
+ * A message looks at the lines filed under the author's address, its parts and its parent domains, and at the few that cannot be
+ * filed (sign_table.c).
+ */
+#include <string.h>
+
+#include "mailseal/limits.h"
+#include "mailseal/map.h"
+
+#include "config_int.h"
+
+/* "*" stands for any text. Only the last star met is ever gone back to: that is enough, and not exponential. */
+static bool matches(struct str pattern, struct str text)
+{
+    size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
+    while (t < text.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            from = t;
+        } else if (p < pattern.n && pattern.p[p] == text.p[t]) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}
+
+struct search {
+    struct arena *arena;
+    struct str address, domain;
+    const struct sign_entry *best[LIMIT_SIGN_KEYS];
+    size_t n, max;
+};
+
+static size_t domain_size(struct str pattern)
+{
+    struct str local, domain;
+    return str_rcut(pattern, '@', &local, &domain) ? domain.n : pattern.n;
+}
+
+/* Of the parents of a domain the nearest comes first; of the lines for one parent, that for a user. */
+static bool is_before(const struct sign_entry *a, const struct sign_entry *b)
+{
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
+    if (a->rank == RANK_PARENT) {
+        size_t x = domain_size(a->pattern), y = domain_size(b->pattern);
+        bool any_x = a->pattern.p[0] == '*', any_y = b->pattern.p[0] == '*';
+        if (x != y || any_x != any_y)
+            return x != y ? x > y : any_y;
+    }
+    return a->order < b->order;
+}
+
+static void consider(struct search *s, const struct sign_entry *e)
+{
+    for (; e != NULL; e = e->next) {
+        size_t at = s->n;
+        if (!matches(e->pattern, s->address))
+            continue;
+        while (at > 0 && is_before(e, s->best[at - 1]))
+            at--;
+        if (at == s->max)
+            continue;
+        if (s->n < s->max)
+            s->n++;
+        memmove(&s->best[at + 1], &s->best[at], (s->n - at - 1) * sizeof(s->best[0]));
+        s->best[at] = e;
+    }
+}
+
+static void consider_all(struct search *s, const struct sign_table *t)
+{
+    struct str local_at = str_first(s->address, s->address.n - s->domain.n);
+    consider(s, map_get(t->filed, s->address));
+    consider(s, map_get(t->filed, str_skip(s->address, local_at.n - 1)));
+    consider(s, map_get(t->filed, local_at));
+    for (size_t i = 0; i < s->domain.n; i++)
+        if (s->domain.p[i] == '.')
+            consider(s, map_get(t->filed, str_skip(s->domain, i)));
+    consider(s, t->other);
+}
+
+static const struct sign_key *make(const struct sign_table *t, struct arena *a, const struct table_key *k,
+                                   const struct sign_entry *e, struct str author)
+{
+    struct sign_recipe r = { k->domain, k->selector, k->path, e != NULL ? e->identity : STR_NONE };
+    return sign_key_make(a, t->how, &r, author);
+}
+
+static const struct sign_key *resolve(const struct sign_table *t, struct search *s, const struct sign_entry *e)
+{
+    const struct table_key *k = e->key != NULL ? e->key : map_get(t->keys, s->domain);
+    return k != NULL ? make(t, s->arena, k, e, s->domain) : NULL;
+}
+
+size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
+                       const struct sign_key **out)
+{
+    struct str address = str_lower(a, str_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(domain)));
+    struct search s = { .arena = a, .address = address, .domain = domain, .max = t->all ? LIMIT_SIGN_KEYS : 1 };
+    size_t n = 0;
+    if (address.n != local.n + 1 + domain.n) /* longer than anything that can be looked up */
+        return 0;
+    consider_all(&s, t);
+    for (size_t i = 0; i < s.n; i++) {
+        const struct sign_key *k = resolve(t, &s, s.best[i]);
+        if (k != NULL)
+            sign_key_add(k, out, &n);
+    }
+    return n;
+}
+
+/* ---- all of them ---- */
+
+struct visit {
+    struct arena *arena;
+    const struct sign_table *table;
+    void (*fn)(void *ctx, const struct sign_key *key);
+    void *ctx;
+    struct map *seen; /* keys of the author's domain that were given */
+};
+
+static void visit_key(void *ctx, struct str name, void *value)
+{
+    const struct visit *v = ctx;
+    const struct table_key *k = value;
+    (void)name;
+    if (str_eq(k->domain, SIGN_AUTHOR))
+        return;
+    v->fn(v->ctx, make(v->table, v->arena, k, NULL, k->domain));
+}
+
+/* A pattern for one domain says for whom such a key signs. */
+static void visit_entry(struct visit *v, const struct sign_entry *e)
+{
+    struct search s = { .arena = v->arena };
+    struct str local;
+    if (!str_rcut(e->pattern, '@', &local, &s.domain) || memchr(s.domain.p, '*', s.domain.n) != NULL)
+        return;
+    const struct table_key *k = e->key != NULL ? e->key : map_get(v->table->keys, s.domain);
+    if (k == NULL || !str_eq(k->domain, SIGN_AUTHOR))
+        return;
+    const struct sign_key *key = resolve(v->table, &s, e);
+    struct str id = str_printf(v->arena, "%s %s %s", key->domain, key->selector, key->key_file);
+    if (map_set(v->seen, id, v) == NULL)
+        v->fn(v->ctx, key);
+}
+
+static void visit_entries(void *ctx, struct str text, void *value)
+{
+    (void)text;
+    for (const struct sign_entry *e = value; e != NULL; e = e->next)
+        visit_entry(ctx, e);
+}
+
+void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx)
+{
+    struct visit v = { .arena = arena_new(), .table = t, .fn = fn, .ctx = ctx };
+    v.seen = map_new(v.arena);
+    map_each(t->keys, visit_key, &v);
+    map_each(t->filed, visit_entries, &v);
+    arena_free(v.arena);
+}
