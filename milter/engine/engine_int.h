@@ -103,8 +103,8 @@ struct msg {
     struct dns *own_dns;            /* our own public keys, for ... */
     struct dkim_verify *own_verify; /* ... signatures the message says are ours; NULL: there are none */
 
-    bool resolver_down; /* the brake was on when the message was complete */
-    bool released;      /* ... so it passes although answers are missing */
+    bool resolver_down;      /* the brake was on when the message was complete */
+    bool released;           /* ... so it passes although answers are missing */
     struct dns_notes *notes; /* the DNS answers, for the journal; NULL: there is none */
 
     struct outcome outcome;

@@ -1,8 +1,8 @@
 /*
  * signing.c - which keys sign a message of our own clients.
  *
- * For whom is signer.c's. While a table that knows this does not answer, the message has to wait: edits_make() fails. A signature of
- * ours that the message already bears, and that is valid, is not made again. The published key is asked for when the header is
+ * For whom is signer.c's. While a table that knows this does not answer, the message has to wait: edits_make() fails. A signature
+ * of ours that the message already bears, and that is valid, is not made again. The published key is asked for when the header is
  * complete and looked at when the message is: a key that the DNS does not have so is told to the log.
  */
 #include "mailseal/base64.h"

@@ -1,8 +1,8 @@
 /*
  * journal_words.c - the words entries are made of, for journal_pack.c: the more frequent, the nearer to the end.
  *
- * They make entries smaller and mean nothing else: a profile with other rules, or an explanation that was given new members, is only
- * packed less well until they are brought up to date. Files keep the words that they were written with.
+ * They make entries smaller and mean nothing else: a profile with other rules, or an explanation that was given new members, is
+ * only packed less well until they are brought up to date. Files keep the words that they were written with.
  */
 #include "journal_int.h"
 

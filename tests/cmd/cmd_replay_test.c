@@ -59,8 +59,8 @@ static void place_free(struct place *p)
 }
 
 #define RUN(p, ...)                                                                                                                \
-    run_command((p)->a, cmd_replay, (int)ROWS(((const char *const[]){ "replay", __VA_ARGS__ })),                                       \
-            (const char *const[]){ "replay", __VA_ARGS__ })
+    run_command((p)->a, cmd_replay, (int)ROWS(((const char *const[]){ "replay", __VA_ARGS__ })),                                   \
+                (const char *const[]){ "replay", __VA_ARGS__ })
 
 static void it_tells_people(void **state)
 {

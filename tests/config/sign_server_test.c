@@ -46,7 +46,7 @@ static const struct {
     { "x@b.example", false, "b.example/s2/keys/b.example/k i=news@news.b.example", "x@b.example|b.example|", "k2|" },
     { "x@c.example", false, "", "x@c.example|c.example|x@.example|.example|x@*|*|", "" },
     { "x@y.z.c.example", false, "y.z.c.example/s2/keys/y.z.c.example/k",
-      "x@y.z.c.example|y.z.c.example|x@.z.c.example|x@.c.example|x@.example|.z.c.example|.c.example|", "k2|" },
+      "x@y.z.c.example|y.z.c.example|x@.z.c.example|.z.c.example|x@.c.example|.c.example|", "k2|" },
     { "eve@z.c.example", false, "x.example/s1/keys/x.pem", "eve@z.c.example|z.c.example|eve@.c.example|", "k1|" },
     { "bob@y.example", false, "y.example/s2/keys/y.example/k", "bob@y.example|y.example|bob@.example|.example|bob@*|", "k2|" },
     { "x@d.example", false, "", "x@d.example|d.example|", "d.example|" },
@@ -64,10 +64,9 @@ static const struct {
     { "zoe@b.example", true, "b.example/s2/keys/b.example/k i=news@news.b.example x.example/s1/keys/x.pem",
       "zoe@b.example|b.example|zoe@.example|.example|zoe@*|*|", "k2|k1|" },
     { "x@j.i.h.g.f.e.d.c.b.example", false, "",
-      "x@j.i.h.g.f.e.d.c.b.example|j.i.h.g.f.e.d.c.b.example|x@.h.g.f.e.d.c.b.example|x@.g.f.e.d.c.b.example|"
-      "x@.f.e.d.c.b.example|x@.e.d.c.b.example|x@.d.c.b.example|x@.c.b.example|x@.b.example|x@.example|"
-      ".h.g.f.e.d.c.b.example|.g.f.e.d.c.b.example|.f.e.d.c.b.example|.e.d.c.b.example|.d.c.b.example|"
-      ".c.b.example|.b.example|.example|x@*|*|",
+      "x@j.i.h.g.f.e.d.c.b.example|j.i.h.g.f.e.d.c.b.example|x@.h.g.f.e.d.c.b.example|.h.g.f.e.d.c.b.example|x@.g.f.e.d.c.b."
+      "example|.g.f.e.d.c.b.example|x@.f.e.d.c.b.example|.f.e.d.c.b.example|x@.e.d.c.b.example|.e.d.c.b.example|x@.d.c.b.example|."
+      "d.c.b.example|x@.c.b.example|.c.b.example|x@.b.example|.b.example|x@.example|.example|x@*|*|",
       "" },
 };
 
