@@ -27,7 +27,7 @@ void page_space(struct page *p)
     fputc('\n', p->f);
 }
 
-static const char *format(struct arena *a, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *format(struct arena *a, const char *fmt, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
