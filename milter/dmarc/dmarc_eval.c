@@ -88,6 +88,16 @@ static enum alignment align_any(struct author_side *s, const struct dmarc_identi
     return best;
 }
 
+/* The record, and with it what alignment takes, was not to be had. A name that is not below the same top shares no organization. */
+static bool any_might_align(struct str author, const struct dmarc_identifier *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((ids[i].code == AUTH_PASS || ids[i].code == AUTH_TEMPERROR) && domain_is_under(ids[i].domain, domain_suffix(author, 1)))
+            return true;
+    }
+    return false;
+}
+
 static void conclude(struct dmarc_result *out, enum auth_code code, const char *reason)
 {
     out->code = code;
@@ -128,13 +138,16 @@ static void evaluate(struct author_side *s, const struct dmarc_identifier *spf, 
     const struct dmarc_walk *walk = &s->walk->result;
 
     /* RFC 9989 4.10.1: without a record DMARC is not applied */
-    if (!dmarc_find_policy(s->dmarc, s->arena, s->walk, &existence_known, out))
+    if (!dmarc_find_policy(s->dmarc, s->arena, s->walk, &existence_known, out)) {
+        out->dkim_open = out->code == AUTH_TEMPERROR && any_might_align(walk->start, dkim, n_dkim);
         return;
+    }
     if (spf != NULL)
         by_spf = align_any(s, spf, 1, out->record->strict_spf);
     by_dkim = align_any(s, dkim, n_dkim, out->record->strict_dkim);
     out->spf_aligned = by_spf == ALIGN_YES;
     out->dkim_aligned = by_dkim == ALIGN_YES;
+    out->dkim_open = by_dkim == ALIGN_UNKNOWN;
     decide(out, by_spf > by_dkim ? by_spf : by_dkim, existence_known);
     /* Nobody needed the rest of the walk; who reads why a message failed wants to know its organizational domain. */
     if (out->code == AUTH_FAIL)

@@ -36,10 +36,11 @@ static void add_spf(struct json *j, const char *key, const struct spf_result *r)
     js_add_text(o, "explanation", r->explanation);
 }
 
-/* RFC 9989 4.4.1 for one signature. */
+/* RFC 9989 4.4.1 for one signature. One that dmarc_eval() looked at in vain has an organizational domain of its own. */
 static bool is_aligned(const struct dmarc_result *d, const struct dkim_result *r)
 {
-    return r->code == AUTH_PASS && dmarc_is_aligned(d, r->domain, d->has_policy && d->record->strict_dkim);
+    bool refuted = d->has_policy && !d->dkim_aligned;
+    return !refuted && r->code == AUTH_PASS && dmarc_is_aligned(d, r->domain, d->has_policy && d->record->strict_dkim);
 }
 
 static void add_dkim(struct json *j, const struct outcome *out)

@@ -3,11 +3,12 @@
 
 #include "engine_int.h"
 
+/* What could not be looked up may have been a pass, so it is better than any that is known not to be one. */
 static unsigned rank(enum auth_code c)
 {
     static const unsigned ranks[] = {
-        [AUTH_NONE] = 0,    [AUTH_PERMERROR] = 1, [AUTH_FAIL] = 2,   [AUTH_SOFTFAIL] = 2,
-        [AUTH_NEUTRAL] = 3, [AUTH_TEMPERROR] = 4, [AUTH_POLICY] = 5, [AUTH_PASS] = 6,
+        [AUTH_NONE] = 0,    [AUTH_PERMERROR] = 1, [AUTH_FAIL] = 2,      [AUTH_SOFTFAIL] = 2,
+        [AUTH_NEUTRAL] = 3, [AUTH_POLICY] = 4,    [AUTH_TEMPERROR] = 5, [AUTH_PASS] = 6,
     };
     return ranks[c];
 }
@@ -45,22 +46,20 @@ static bool sealed_by_trusted(struct msg *m)
 
 /* ---- alignment ---- */
 
-/* RFC 9989 4.4: what dmarc_eval() decided with a record at hand counts; a signature that may align, did the DNS only answer, is not
- * said to be missing. */
+/* A signature whose domain is the author's, or of the same organization. Where there is a record, dmarc_eval() has decided about all
+ * that passed or may have, each by a walk of its own, and here it is not decided again. Where the DNS did not answer for the record,
+ * only the author's own name is certain. */
 static enum auth_code code_if_aligned(const struct dmarc_result *dmarc, const struct dkim_result *r)
 {
+    bool decided = dmarc->has_policy || (dmarc->code == AUTH_TEMPERROR && !str_eq(r->domain, dmarc->from_domain));
     if (!dmarc_is_aligned(dmarc, r->domain, dmarc->has_policy && dmarc->record->strict_dkim))
         return AUTH_NONE;
-    if (r->code != AUTH_PASS || !dmarc->has_policy)
-        return r->code;
-    return dmarc->code == AUTH_TEMPERROR ? AUTH_TEMPERROR : AUTH_NONE;
+    return decided && (r->code == AUTH_PASS || r->code == AUTH_TEMPERROR) ? AUTH_NONE : r->code;
 }
 
 static enum auth_code best_aligned(const struct outcome *o)
 {
-    enum auth_code best = AUTH_NONE;
-    if (o->dmarc.dkim_aligned)
-        return AUTH_PASS;
+    enum auth_code best = o->dmarc.dkim_aligned ? AUTH_PASS : o->dmarc.dkim_open ? AUTH_TEMPERROR : AUTH_NONE;
     for (size_t i = 0; i < o->n_dkim; i++) {
         enum auth_code code = code_if_aligned(&o->dmarc, &o->dkim[i]);
         if (rank(code) > rank(best))

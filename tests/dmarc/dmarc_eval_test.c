@@ -269,6 +269,56 @@ static void each_message_gets_its_result(void **state)
     }
 }
 
+/* What may yet turn out to be aligned, for sites that want a signature of the author. */
+static const struct {
+    const char *name, *from;
+    struct zone_line zone[3];
+    const char *dkim;
+    bool aligned, open;
+} open_rows[] = {
+    { "answered", EX, { { EX, "p=none" } }, "mail.example.com=pass", true, false },
+    { "no key", EX, { { EX, "p=none" } }, "mail.example.com=temperror", false, true },
+    { "no key, but another", EX, { { EX, "p=none" } }, "mail.example.com=temperror example.com=pass", true, false },
+    { "no key, an organization of its own",
+      EX,
+      { { EX, "p=none" }, { MAIL, "psd=n" } },
+      "a.mail.example.com=temperror",
+      false,
+      false },
+    { "passed, an organization of its own", EX, { { EX, "p=none" }, { MAIL, "psd=n" } }, "a.mail.example.com=pass", false, false },
+    { "its walk fails", EX, { { EX, "p=none" }, { MAIL, "SERVFAIL" } }, "mail.example.com=pass", false, true },
+    { "no record known, siblings", "news.example.com", { { EX, "SERVFAIL" } }, "mail.example.com=pass", false, true },
+    { "no record known, elsewhere", EX, { { EX, "SERVFAIL" } }, "example.net=pass", false, false },
+    { "no record known, failed", EX, { { EX, "SERVFAIL" } }, "example.com=fail", false, false },
+    { "the author's walk fails, siblings",
+      "news.example.com",
+      { { "news.example.com", "p=none" }, { EX, "SERVFAIL" } },
+      "mail.example.com=pass",
+      false,
+      true },
+    { "strict", EX, { { EX, "p=none; adkim=s" } }, "mail.example.com=temperror", false, false },
+    { "no record", EX, { { NULL, NULL } }, "example.com=temperror", false, false },
+};
+
+static void what_is_not_answered_stays_open(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(open_rows); i++) {
+        struct arena *a = arena_new();
+        struct zone_dns *zone = zone_new(a, open_rows[i].zone, ROWS(open_rows[i].zone));
+        struct author author = { .status = AUTHOR_ONE, .domain = str_of(open_rows[i].from) };
+        struct dmarc_identifier dkim[4];
+        size_t n = identifiers(open_rows[i].dkim, dkim);
+        struct dmarc_result r;
+
+        dmarc_eval(dmarc_start(a, &zone->dns, author.domain, clock_ms() + 60000), &author, NULL, dkim, n, a, &r);
+        ROW_INT(open_rows[i].name, r.dkim_aligned, open_rows[i].aligned);
+        ROW_INT(open_rows[i].name, r.dkim_open, open_rows[i].open);
+        dns_free(&zone->dns);
+        arena_free(a);
+    }
+}
+
 struct from_row {
     const char *name;
     struct author author;
@@ -447,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_message_gets_its_result),
+        cmocka_unit_test(what_is_not_answered_stays_open),
         cmocka_unit_test(without_one_author_domain_nothing_is_evaluated),
         cmocka_unit_test(the_guess_may_be_another_domain),
         cmocka_unit_test(walks_share_their_answers),

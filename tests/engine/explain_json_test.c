@@ -115,6 +115,21 @@ static void each_signature_has_its_part(void **state)
     arena_free(a);
 }
 
+/* A walk of its own has shown that the signer is another organization. */
+static void what_dmarc_refuted_is_not_aligned(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct conf *conf = test_conf(a, "");
+    struct outcome o = signed_by("a.example", "a.example", "x.dept.a.example", AUTH_PASS, false);
+    o.dmarc.has_policy = true;
+    o.dmarc.dkim_aligned = false;
+    const struct json *j = outcome_json(a, &o, conf);
+    assert_false(js_truth(js_member(js_item(js_member(j, "dkim"), 0), "aligned")));
+    conf_unref(conf);
+    arena_free(a);
+}
+
 static void what_sealers_say(void **state)
 {
     (void)state;
@@ -140,6 +155,7 @@ static void what_sealers_say(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(the_json_has_every_member), cmocka_unit_test(the_json_explains),
-                                        cmocka_unit_test(each_signature_has_its_part), cmocka_unit_test(what_sealers_say) };
+                                        cmocka_unit_test(each_signature_has_its_part),
+                                        cmocka_unit_test(what_dmarc_refuted_is_not_aligned), cmocka_unit_test(what_sealers_say) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
