@@ -1,10 +1,12 @@
 /*
  * prop_engine.c - P7: whole messages from random outside clients, through the engine. The field we write says dmarc=pass only where
- * the references of P1, P3, P4 and P5 allow an aligned pass, and where nothing was changed it does say so; likewise spf and dkim.
+ * the references of P1, P3, P4 and P5 allow an aligned pass, and where nothing was changed it does say so; likewise spf and dkim. P8: such messages, and those of our own clients and relays, have facts that
+ * there can be: the proof that a rule can never match (milter/policy/space.c) rests on it.
  */
 #include "mailseal/conf.h"
 #include "mailseal/engine.h"
 
+#include "milter/policy/policy_int.h"
 #include "tests/property/property.h"
 
 static const char *const domains[] = { "good.test", "sub.good.test", "evil.test", "s1.test", "xgood.test", "good.test.evil.test" };
@@ -251,6 +253,96 @@ bool property_engine(struct trial *t)
     fine = check(t, c, e, c->message, true);
     for (unsigned i = 0; fine && i < 12; i++)
         fine = check(t, c, e, random_mutation(&t->random, t->arena, c->message, 0, c->message.n), false);
+    env_free(e);
+    return fine;
+}
+
+/* ---- P8 ---- */
+
+static bool is_in_box(const struct space *s, const uint64_t *box, const struct policy_facts *f)
+{
+    for (size_t d = 0; d < s->n; d++)
+        if (s->dim[d].fact->kind == FACT_WORD && (box[d] >> policy_fact_code(s->dim[d].fact, f) & 1) == 0)
+            return false;
+    return true;
+}
+
+static const char *impossible(struct arena *a, const struct policy_facts *f)
+{
+    const struct space *s = space_of(a, NULL, 0);
+    for (size_t i = 0; i < s->n_impossible; i++)
+        if (is_in_box(s, s->impossible + i * s->n, f))
+            return s->why[i];
+    return NULL;
+}
+
+/* By a relay of ours, which may or may not say where the message came from. */
+static struct str relayed(struct trial *t, struct arena *a, const struct engine_case *c, struct str message)
+{
+    struct str ip = ip_text(a, c->client);
+    if (random_one_in(&t->random, 3))
+        return message;
+    return str_printf(a,
+                      "Received: from %s (unknown [%s%.*s])\r\n by relay.test with ESMTP; Thu, 1 Jan 1970 00:00:00 +0000\r\n%.*s",
+                      choose_domain(t, c), c->client.family == 6 ? "IPv6:" : "", STR_FMT(ip), STR_FMT(message));
+}
+
+static bool judge_facts(struct trial *t, struct arena *a, const struct engine_case *c, const struct outcome *o, struct str message)
+{
+    const char *why = impossible(a, &o->facts);
+    t->mutations++;
+    t->passes += o->facts.dmarc == AUTH_PASS;
+    return why == NULL || trial_violated(t, message, &c->zone, "%s: %.*s", why, STR_FMT(policy_facts_write(a, &o->facts)));
+}
+
+static bool check_facts(struct trial *t, const struct engine_case *c, struct env *e, struct str message)
+{
+    struct arena *a = arena_new();
+    struct ip client = c->client;
+    const char *host = RANDOM_OF(&t->random, "", "", PROPERTY_RELAY, "198.19.0.1");
+    if (*host != '\0' && !ip_parse(str_of(host), &client))
+        abort();
+    if (str_eq(str_of(host), STR(PROPERTY_RELAY)))
+        message = relayed(t, a, c, message);
+    struct conn *conn = conn_new(e, client);
+    struct msg *m;
+    conn_helo(conn, c->helo);
+    const struct outcome *o = drive(t, conn, c->mail_from, random_one_in(&t->random, 5), message, &m);
+    bool fine = judge_facts(t, a, c, o, message);
+    msg_free(m);
+    conn_free(conn);
+    arena_free(a);
+    return fine;
+}
+
+/* Several From fields, none, or one that a mutation has spoilt. */
+static struct str spoil(struct trial *t, struct str message)
+{
+    switch (random_to(&t->random, 6)) {
+    case 0:
+        return str_printf(t->arena, "From: %s\r\n%.*s", RANDOM_OF(&t->random, "u@evil.test", "u@good.test, v@evil.test", "u", ""),
+                          STR_FMT(message));
+    case 1:
+        return str_printf(t->arena, "X-Was-%.*s", STR_FMT(message));
+    case 2:
+        return message;
+    default:
+        return random_mutation(&t->random, t->arena, message, 0, message.n);
+    }
+}
+
+bool property_facts(struct trial *t)
+{
+    struct engine_case *c = ARENA_NEW(t->arena, struct engine_case);
+    const char *error = NULL;
+    bool fine = true;
+    c->home = random_of(&t->random, domains, DOMAINS);
+    gen_zone(t, c);
+    gen_envelope(t, c);
+    gen_mail(t, c);
+    struct env *e = env_new(conf_ref(t->keys->conf[2]), zone_dns(&c->zone), 0, &error);
+    for (unsigned i = 0; fine && i < 12; i++)
+        fine = check_facts(t, c, e, spoil(t, c->message));
     env_free(e);
     return fine;
 }

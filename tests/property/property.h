@@ -35,9 +35,10 @@ const char *random_of(struct random *r, const char *const *v, size_t n);
 struct str random_mutation(struct random *r, struct arena *a, struct str text, size_t from, size_t to);
 
 /* ---- wrong_pass.c: one case of a property ---- */
+#define PROPERTY_RELAY "198.18.0.1"
 struct case_keys {
     struct privkey *key[2]; /* by enum key_type */
-    struct conf *conf[2];
+    struct conf *conf[3];   /* the last with PROPERTY_RELAY as a relay */
 };
 struct trial {
     struct arena *arena;
@@ -59,6 +60,7 @@ bool property_dmarc(struct trial *t);
 bool property_from(struct trial *t);
 bool property_authres(struct trial *t);
 bool property_engine(struct trial *t);
+bool property_facts(struct trial *t);
 
 /* ---- zone.c: a DNS that both sides read ---- */
 enum { ZONE_ROWS = 96, LOOK_MAX = 16 };

@@ -28,6 +28,7 @@ static const struct property {
     { "P5", "the author domain stands behind the last @ of every mailbox", property_from },
     { "P6", "no Authentication-Results field but ours can be taken for ours", property_authres },
     { "P7", "the field we write says pass only where all of it holds", property_engine },
+    { "P8", "no message has facts that the policy's analysis takes for impossible", property_facts },
 };
 enum { PROPERTIES = sizeof(properties) / sizeof(properties[0]) };
 
@@ -99,14 +100,16 @@ static void make_keys(struct case_keys *k)
     }
     k->conf[0] = make_conf("authserv-id = \"mx.test\"\ntrusted-authserv-ids = {\"old.mx.test\"}\n");
     k->conf[1] = make_conf("authserv-id = \"xn--bcher-kva.test\"\ntrusted-authserv-ids = {\"old.mx.test\"}\n");
+    k->conf[2] = make_conf("authserv-id = \"mx.test\"\ntrusted-relays = \"" PROPERTY_RELAY "\"\n"
+                           "internal-networks = \"198.19.0.0/16\"\ndmarc-temperror = \"tempfail\"\nresolver-down-share = 100\n");
 }
 
 static void free_keys(struct case_keys *k)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++)
         privkey_free(k->key[i]);
+    for (int i = 0; i < 3; i++)
         conf_unref(k->conf[i]);
-    }
 }
 
 /* ---- running ---- */
