@@ -14,13 +14,25 @@ static const char *id_of(const struct msg *m)
     return m->queue_id.n > 0 ? str_cstr(m->arena, m->queue_id) : "NOQUEUE";
 }
 
+static bool is_refusal(const struct policy_decision *d)
+{
+    return d->action == ACTION_REJECT || d->action == ACTION_DISCARD;
+}
+
+/* Who gave no answer that might have spared the message, or NULL. The names of a client are looked up where its owner wants: with
+ * a zone that never answers he could have every refusal put off and then softened, so that ends with the budget. */
+static const char *silent(const struct msg *m, const struct policy_facts *f, const struct policy_decision *d)
+{
+    if (d->list != NULL || m->unanswered != NULL)
+        return d->list != NULL ? d->list : m->unanswered;
+    return m->unnamed && (!f->no_tempfail || m->resolver_down) ? "the DNS about the client's name" : NULL;
+}
+
 /* What was not answered might have spared the message, so it is neither refused for good nor thrown away. */
 static void spare(const struct msg *m, const struct policy_facts *f, struct policy_decision *d)
 {
-    const char *who = d->list != NULL ? d->list : m->unanswered;
-    if (who == NULL || (d->action != ACTION_REJECT && d->action != ACTION_DISCARD))
+    if (silent(m, f, d) == NULL || !is_refusal(d))
         return;
-    log_warning("%s: no answer from %s, so rule '%s' does not %s", id_of(m), who, d->rule, name_of(action_names, (int)d->action));
     if (f->no_tempfail) {
         d->action = ACTION_QUARANTINE;
         d->code = 0;
@@ -29,7 +41,16 @@ static void spare(const struct msg *m, const struct policy_facts *f, struct poli
     d->action = ACTION_TEMPFAIL;
     d->code = 451;
     d->xcode = "4.3.0";
-    d->text = STR("A list of this site cannot be looked at for now, please try again later");
+    d->text = STR("This site cannot look up now whether the message is welcome, please try again later");
+}
+
+/* Once it is settled: the policy may have been asked twice. */
+static void note_spared(const struct msg *m)
+{
+    const struct policy_decision *said = &m->outcome.said, *done = &m->outcome.decision;
+    if (is_refusal(said) && done->rule == said->rule && (done->action == ACTION_TEMPFAIL || done->action == ACTION_QUARANTINE))
+        log_warning("%s: no answer from %s, so rule '%s' does not %s", id_of(m), silent(m, &m->outcome.facts, said), said->rule,
+                    name_of(action_names, (int)said->action));
 }
 
 /* For recipients of a domain. */
@@ -104,6 +125,7 @@ static void judge(struct msg *m)
     ask(m);
     if (outage_ends_deferral(m))
         ask(m);
+    note_spared(m);
     apply_options(m);
 }
 

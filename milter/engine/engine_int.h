@@ -85,7 +85,8 @@ struct msg {
     struct dns *names_dns; /* the meter of the client's names; NULL: not asked for, as ... */
     struct future *names;
     const struct client_names *client_names; /* from the end of the message on */
-    const char *unanswered;                  /* who gave no answer that might have spared the message, or NULL */
+    const char *unanswered;                  /* the list that gave no answer that might have spared the message, or NULL */
+    bool unnamed;                            /* the same, of the DNS about the client's names */
     struct dns *spf_dns;                     /* the meter of SPF */
     struct dns *dns;                         /* the meter of keys and DMARC, from end of header on */
     struct future *spf, *helo_spf;

@@ -101,8 +101,7 @@ static bool client_is_exempt(struct msg *m)
     for (size_t i = 0; i < names->n; i++)
         if (lists(m, t, names->name[i]))
             return true;
-    if (names->failed && m->unanswered == NULL)
-        m->unanswered = "the DNS about the client's name";
+    m->unnamed = names->failed;
     return false;
 }
 

@@ -140,7 +140,7 @@ bool outage_ends_deferral(struct msg *m)
         defer_all(o);
         return false;
     }
-    if (!lacks_answers(o->facts) && o->decision.list == NULL && m->unanswered == NULL) {
+    if (!lacks_answers(o->facts) && o->decision.list == NULL && m->unanswered == NULL && !m->unnamed) {
         if (judged)
             deferral_answered(env_deferral(m->env), m->client, domain_of(m));
         return false;

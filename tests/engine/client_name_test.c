@@ -65,7 +65,7 @@ static void names_of_clients(void **state)
         ROW_INT(rows[i].name, m->client_names->n, n);
         ROW_INT(rows[i].name, m->client_names->failed, rows[i].failed);
         ROW_INT(rows[i].name, m->outcome.facts.exempt, rows[i].exempt);
-        ROW_INT(rows[i].name, m->unanswered != NULL, rows[i].failed && !rows[i].exempt);
+        ROW_INT(rows[i].name, m->unnamed, rows[i].failed && !rows[i].exempt);
         test_done(m, c, e);
         arena_free(a);
     }

@@ -1,5 +1,8 @@
 /* decide_test.c - facts to decision, and the options that stand behind the policy. */
+#include "mailseal/clock.h"
+
 #include "engine_support.h"
+#include "tests/support/capture.h"
 
 static void decisions_and_options(void **state)
 {
@@ -191,6 +194,47 @@ static void nothing_is_refused_for_want_of_an_answer(void **state)
     }
 }
 
+/* The budget ends: a list that is silent goes on to spare, with one line in the log each time, the client's own zone does not. */
+static void silence_spares_within_its_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *option, *list, *who;
+        enum action after;
+    } rows[] = {
+        { "a list", "never-reject", DEAD, DEAD, ACTION_QUARANTINE },
+        { "the client's zone", "exempt-clients", NULL, "the DNS about the client's name", ACTION_REJECT },
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct arena *a = arena_new();
+        const char *error = NULL, *list = rows[i].list != NULL ? rows[i].list : test_file(a, ".partner.example\n");
+        const char *text =
+            str_cstr(a, str_printf(a, "%s = \"%s\"\ndefer-times = 1\nresolver-down-share = 100\n", rows[i].option, list));
+        struct conf *conf = test_conf_with(a, "rule \"r\" { action = reject reply = \"550 5.7.1 no\" }", text);
+        struct dns *dns = dns_snapshot_of_json(js_read(a, STR("{\"1.2.0.192.in-addr.arpa\":\"TIMEOUT\"}"), &error), &error);
+        struct env *e = env_new(conf, dns, 0, &error);
+        struct conn *c = test_conn(e, "192.0.2.1");
+        for (int n = 0; n < 2; n++) {
+            const char *want = str_cstr(
+                a, str_printf(a, "mailseal: warning: NOQUEUE: no answer from %s, so rule 'r' does not reject\n", rows[i].who));
+            clock_fix(1780000000 + 3600 * n);
+            struct msg *m = forgery(c, NULL);
+            capture();
+            enum action got = finish(m)->decision.action;
+            const char *log = captured(), *line = strstr(log, want);
+            ROW_INT(rows[i].name, got, n == 0 ? ACTION_TEMPFAIL : rows[i].after);
+            ROW_INT(rows[i].name, line != NULL, got != ACTION_REJECT);
+            assert_true(line == NULL || strstr(line + 1, want) == NULL);
+            msg_free(m);
+        }
+        clock_fix(0);
+        if (rows[i].list == NULL)
+            unlink(list);
+        test_done(NULL, c, e);
+        arena_free(a);
+    }
+}
+
 /* ---- outbound ---- */
 
 static void our_own_clients_are_asked_about_when_a_rule_does(void **state)
@@ -240,6 +284,7 @@ int main(void)
                                         cmocka_unit_test(the_domains_of_recipients_are_bounded),
                                         cmocka_unit_test(without_such_a_rule_recipients_are_not_looked_at),
                                         cmocka_unit_test(nothing_is_refused_for_want_of_an_answer),
+                                        cmocka_unit_test(silence_spares_within_its_budget),
                                         cmocka_unit_test(our_own_clients_are_asked_about_when_a_rule_does) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
