@@ -56,17 +56,21 @@ struct policy_facts {
     bool no_tempfail;      /* bounded deferral is used up, or the brake is on: rules that tempfail do not match */
     struct str spf_domain; /* for replies only, like what follows */
     struct str client_ip, queue_id;
+    struct str spf_explanation; /* of an SPF failure, printable ASCII, third-party text; or empty */
 };
 
 struct policy_decision {
     enum action action;
-    const char *rule;   /* its name, owned by the policy */
-    int code;           /* 550, 451, ...; 0 unless the action is tempfail or reject */
-    const char *xcode;  /* "5.7.1"; owned by the policy */
-    struct str text;    /* reply text, safe printable ASCII, at most LIMIT_REPLY bytes, in the arena */
+    const char *rule;  /* its name, owned by the policy */
+    int code;          /* 550, 451, ...; 0 unless the action is tempfail or reject */
+    const char *xcode; /* "5.7.1"; owned by the policy */
+    struct str text; /* reply text, safe printable ASCII, in the arena: one line of at most LIMIT_REPLY bytes, or POLICY_REPLY_LINES
+                           such lines with LF between them */
     const char *reason; /* what the rule gives as its reason, or ""; owned by the policy */
     const char *list;   /* NULL, or the list that could not be looked at on the way here: its conditions did not hold */
 };
+
+#define POLICY_REPLY_LINES 3 /* RFC 7208 8.4: ours, whose explanation follows, and the explanation */
 
 /* One rule as it was tried, for explanations. */
 struct policy_step {

@@ -170,11 +170,20 @@ static void add_dmarc(struct json *j, const struct dmarc_result *r)
     dmarc_result_json(o, r);
 }
 
+/* RFC 5321 4.2.1: every line has the code, and here both. */
 static struct str reply_text(struct arena *a, const struct policy_decision *d)
 {
+    struct str line, rest = d->text;
+    struct buf b;
+    bool more;
     if (d->code == 0)
         return STR_NONE;
-    return str_printf(a, "%d %s %.*s", d->code, d->xcode, STR_FMT(d->text));
+    buf_init(&b, a, POLICY_REPLY_LINES * (LIMIT_REPLY + 16));
+    for (more = true; more;) {
+        more = str_cut(rest, '\n', &line, &rest);
+        buf_printf(&b, "%d%c%s %.*s%s", d->code, more ? '-' : ' ', d->xcode, STR_FMT(line), more ? "\n" : "");
+    }
+    return buf_view(&b);
 }
 
 static void add_edits(struct json *j, const struct outcome *out)

@@ -42,13 +42,24 @@ static const char *action_words(const struct page *p)
     return "treated in a way this version does not know";
 }
 
+/* Line by line, as it goes out. */
+static void say_reply(struct page *p, struct str reply)
+{
+    struct str line;
+    bool first = true;
+    while (reply.n > 0) {
+        (void)str_cut(reply, '\n', &line, &reply);
+        page_say(p, first ? 0 : 2, "%s%s", first ? "The sender's host is told: " : "", page_shown(p, line));
+        first = false;
+    }
+}
+
 static void say_headline(struct page *p)
 {
     const struct json *rule = matched_rule(p);
     page_say(p, 0, "This message %s %s, by rule \"%s\" of profile \"%s\".", tense(p, "was", "would be"), action_words(p),
              page_member(p, p->doc, "rule"), page_member(p, p->doc, "profile"));
-    if (page_text(p->doc, "reply").n > 0)
-        page_say(p, 0, "The sender's host is told: %s", page_member(p, p->doc, "reply"));
+    say_reply(p, page_text(p->doc, "reply"));
     if (rule != NULL && page_is(rule, "action", "quarantine") && page_is(p->doc, "action", "label"))
         page_say(p, 0,
                  "The rule says quarantine. By the option quarantine = \"label\" the message is delivered, and its header"

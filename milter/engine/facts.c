@@ -143,6 +143,7 @@ static void add_results(struct msg *m)
     f->dkim_aligned = best_aligned(o);
     f->aligned = is_aligned(o);
     f->spf_domain = o->spf.domain;
+    f->spf_explanation = o->spf.explanation;
 }
 
 void facts_of(struct msg *m)
@@ -159,6 +160,7 @@ void facts_of(struct msg *m)
                                       .daemon = m->daemon,
                                       .now = m->now,
                                       .spf_domain = STR_NONE,
+                                      .spf_explanation = STR_NONE,
                                       .client_ip = ip_text(m->arena, m->client),
                                       .queue_id = m->queue_id };
     if (o->exempt)

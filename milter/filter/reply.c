@@ -37,7 +37,7 @@ static char *text_of(struct arena *a, struct str s)
     return p;
 }
 
-/* One line of printable ASCII; a single "%" would make the mail server drop the text. */
+/* Printable ASCII; a single "%" would make the mail server drop the text. */
 static char *reply_text(struct arena *a, struct str text)
 {
     struct buf b;
@@ -52,13 +52,28 @@ static char *reply_text(struct arena *a, struct str text)
     return text_of(a, buf_view(&b));
 }
 
+/* One line, or as many as a decision can have; libmilter puts both codes before each. */
+static int set_reply(SMFICTX *ctx, struct arena *a, char *code, char *xcode, struct str text)
+{
+    char *line[POLICY_REPLY_LINES] = { 0 };
+    struct str one;
+    bool more = true;
+    for (size_t i = 0; i < POLICY_REPLY_LINES && more; i++) {
+        more = str_cut(text, '\n', &one, &text);
+        line[i] = reply_text(a, one);
+    }
+    if (line[1] == NULL)
+        return smfi_setreply(ctx, code, xcode, line[0]);
+    return smfi_setmlreply(ctx, code, xcode, line[0], line[1], line[2], (char *)NULL);
+}
+
 /* A reply that libmilter refuses leaves the mail server's own text for the verdict, which stands. */
 void reply_set(SMFICTX *ctx, int code, const char *xcode, struct str text)
 {
     struct arena *a = arena_new();
     char digits[16];
     snprintf(digits, sizeof(digits), "%d", code);
-    if (smfi_setreply(ctx, digits, text_of(a, str_of(xcode)), reply_text(a, text)) != MI_SUCCESS)
+    if (set_reply(ctx, a, digits, text_of(a, str_of(xcode)), text) != MI_SUCCESS)
         log_warning("%s: reply '%d %s' refused by libmilter, the mail server's own is used", macro_queue_id(ctx), code, xcode);
     arena_free(a);
 }

@@ -2,7 +2,8 @@
  * reply.c - what the sender of a refused message is told: read from the profile, and written for one message.
  *
  * Reply codes: RFC 5321 4.2, RFC 3463 2, RFC 7372. Values in a reply may come from the sender: they are printed as letters, digits,
- * ".", "-", "_" and ":" only. Sending the reply is left to the filter.
+ * ".", "-", "_" and ":" only, but for an explanation of SPF, which has a line of its own that says whose it is (RFC 7208 8.4). Sending
+ * the reply is left to the filter.
  */
 #include <stddef.h>
 #include <string.h>
@@ -85,6 +86,18 @@ static const struct variable variables[] = {
     { NULL, NULL, 0 },
 };
 
+static struct str explain(const struct policy_facts *facts, struct str text, struct arena *a)
+{
+    struct buf domain;
+    struct str explanation = str_trim(str_first(facts->spf_explanation, LIMIT_REPLY));
+
+    if (facts->spf != AUTH_FAIL || explanation.n == 0)
+        return text;
+    buf_init(&domain, a, POLICY_VALUE_MAX);
+    put_safe(&domain, facts->spf_domain);
+    return str_printf(a, "%.*s\nThe domain %.*s explains:\n%.*s", STR_FMT(text), STR_FMT(buf_view(&domain)), STR_FMT(explanation));
+}
+
 struct str reply_write(const struct rule *rule, const struct policy_facts *facts, struct arena *a)
 {
     struct buf out;
@@ -103,7 +116,7 @@ struct str reply_write(const struct rule *rule, const struct policy_facts *facts
             put_safe(&out, value);
         }
     }
-    return buf_view(&out);
+    return rule->explains ? explain(facts, buf_view(&out), a) : buf_view(&out);
 }
 
 static const char *add_variable(struct arena *a, struct str name, struct piece *out)
@@ -114,12 +127,24 @@ static const char *add_variable(struct arena *a, struct str name, struct piece *
             return NULL;
         }
     }
+    if (str_eq(name, STR("spf-explanation")))
+        return "%{spf-explanation} can only be the end of a reply";
     return str_cstr(a, str_printf(a, "there is no variable '%.*s'", STR_FMT(name)));
 }
 
 static bool starts_variable(struct str s)
 {
     return s.n >= 2 && s.p[0] == '%' && s.p[1] == '{';
+}
+
+/* What a foreign domain says stands behind all that is ours. */
+static struct str cut_explanation(struct str text, struct rule *rule)
+{
+    const struct str variable = STR("%{spf-explanation}");
+    size_t n = text.n >= variable.n ? text.n - variable.n : 0;
+
+    rule->explains = str_eq(str_skip(text, n), variable);
+    return rule->explains ? str_trim(str_first(text, n)) : text;
 }
 
 static const char *parse_text(struct arena *a, struct str text, struct rule *rule)
@@ -175,7 +200,7 @@ const char *reply_parse(struct arena *a, struct str reply, struct rule *rule)
     if (reply.n > LIMIT_REPLY)
         return str_cstr(a, str_printf(a, "the reply is longer than %d characters", LIMIT_REPLY));
     if (!str_cut(reply, ' ', &code, &text) || code.n != 3 || !str_to_uint(code, 599, &number) ||
-        !str_cut(text, ' ', &xcode, &text) || !is_enhanced_code(xcode) || str_trim(text).n == 0)
+        !str_cut(text, ' ', &xcode, &text) || !is_enhanced_code(xcode) || (text = cut_explanation(str_trim(text), rule)).n == 0)
         return "a reply is a code, an enhanced code and a text: 550 5.7.1 Text";
     /* RFC 5321 4.2.1, RFC 3463 3.1: the class of the code is that of the action, and both codes agree */
     if (code.p[0] != class)
@@ -184,5 +209,5 @@ const char *reply_parse(struct arena *a, struct str reply, struct rule *rule)
         return str_cstr(a, str_printf(a, "the enhanced code must begin with %c like the reply code", class));
     rule->code = (int)number;
     rule->xcode = str_cstr(a, xcode);
-    return parse_text(a, str_trim(text), rule);
+    return parse_text(a, text, rule);
 }

@@ -130,6 +130,23 @@ static void what_dmarc_refuted_is_not_aligned(void **state)
     arena_free(a);
 }
 
+/* RFC 5321 4.2.1, SC-11 */
+static void each_line_of_a_reply_has_its_codes(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct conf *conf = test_conf(a, "");
+    struct outcome o = signed_by("a.example", "a.example", "a.example", AUTH_PASS, false);
+    o.decision.code = 550;
+    o.decision.xcode = "5.7.23";
+    o.decision.text = STR("no\nThe domain a.example explains:\nyes");
+    const struct json *j = outcome_json(a, &o, conf);
+    ROW_STR("reply", js_text(js_member(j, "reply")),
+            STR("550-5.7.23 no\n550-5.7.23 The domain a.example explains:\n550 5.7.23 yes"));
+    conf_unref(conf);
+    arena_free(a);
+}
+
 static void what_sealers_say(void **state)
 {
     (void)state;
@@ -154,8 +171,10 @@ static void what_sealers_say(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(the_json_has_every_member), cmocka_unit_test(the_json_explains),
-                                        cmocka_unit_test(each_signature_has_its_part),
-                                        cmocka_unit_test(what_dmarc_refuted_is_not_aligned), cmocka_unit_test(what_sealers_say) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_json_has_every_member),          cmocka_unit_test(the_json_explains),
+        cmocka_unit_test(each_signature_has_its_part),        cmocka_unit_test(what_dmarc_refuted_is_not_aligned),
+        cmocka_unit_test(each_line_of_a_reply_has_its_codes), cmocka_unit_test(what_sealers_say)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,13 @@ static const struct row rows[] = {
     { "8-bit text", REJECT("550 5.7.1 na\xc3\xafve"), ":5: a reply is printable ASCII" },
     { "variables", REJECT("550 5.7.1 %{from-domain} 100% %{spf-domain}"), NULL },
     { "unknown variable", REJECT("550 5.7.1 Hello %{from}"), ":5: there is no variable 'from'" },
+    { "an explanation", REJECT("550 5.7.23 SPF failed for %{spf-domain} %{spf-explanation}"), NULL },
+    { "an explanation in the middle", REJECT("550 5.7.23 %{spf-explanation} failed"),
+      ":5: %{spf-explanation} can only be the end of a reply" },
+    { "two explanations", REJECT("550 5.7.23 failed %{spf-explanation}%{spf-explanation}"),
+      ":5: %{spf-explanation} can only be the end of a reply" },
+    { "an explanation alone", REJECT("550 5.7.23 %{spf-explanation}"),
+      ":5: a reply is a code, an enhanced code and a text: 550 5.7.1 Text" },
     { "a variable that is not closed", REJECT("550 5.7.1 Hello %{from-domain"), ":5: a variable is written %{name}" },
     /* SC-5: the text cannot be guessed; SC-14: quarantine is no reply */
     { "reject without reply", "rule \"all\" { action = reject }", ":1: rule 'all' needs a reply" },

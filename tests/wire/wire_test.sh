@@ -62,6 +62,11 @@ C
     { cat "$dir/base" && echo "journal = \"$dir/journal.db\""; } >"$dir/journal.conf"
     { cat "$dir/base" && echo "policy = \"$dir/percent.policy\""; } >"$dir/percent.conf"
     echo 'rule "default" { action = reject reply = "550 5.7.1 100% of %{from-domain} refused" }' >"$dir/percent.policy"
+    { cat "$dir/base" && echo "policy = \"$dir/explains.policy\""; } >"$dir/explains.conf"
+    cat >"$dir/explains.policy" <<'P'
+rule "spf" { when = {"spf=fail"} action = reject reply = "550 5.7.23 SPF validation failed %{spf-explanation}" }
+rule "all" { action = accept }
+P
     { grep -v '^quarantine' "$dir/base" && echo 'quarantine = label' && echo "policy = \"$dir/local.policy\""; } >"$dir/local.conf"
     cat >"$dir/local.policy" <<P
 rule "no shell" { when = {"direction=outbound", "daemon=web"} action = discard }
