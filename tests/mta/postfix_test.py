@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """postfix_test.py [PART OF A NAME...]: the real daemon behind a real Postfix. --program FILE is the daemon to test."""
+import re
 import signal
 import sys
 import threading
 
-from site_setup import (FRAGILE, ODD_OURS, OURS, PLAIN, SPOOF, STRANGER, UNQUALIFIED, UNTIDY_LISTS, YOU, Site, new_daemon,
+from site_setup import (FRAGILE, ODD_OURS, OURS, PLAIN, SPOOF, STRANGER, TOP, UNQUALIFIED, UNTIDY_LISTS, YOU, Site, new_daemon,
                         program_argument, resynchronise, want_all_signed, want_forged_removed, want_held_or_said, want_signed)
 
 from checks import Failed, case, run_cases, want_equal, want_match, want_none, want_words
@@ -18,6 +19,8 @@ from socketmap import Socketmap
 ZONE = {
     "xn--grn-ioa.example": {"TXT": ["v=spf1 ip4:192.0.2.60 -all"]},
     "_dmarc.xn--grn-ioa.example": {"TXT": ["v=DMARC1; p=reject"]},
+    "explains.example": {"TXT": ["v=spf1 -all exp=why.explains.example"]},
+    "why.explains.example": {"TXT": ["%{i} is not ours, we are 100%% sure"]},
     "six.example": {"TXT": ["v=spf1 ip6:2001:db8::10 -all"]},
     "_dmarc.six.example": {"TXT": ["v=DMARC1; p=reject"]},
 }
@@ -331,6 +334,27 @@ def _(site):
         want_none("log", "not reloaded", site.daemon.reload())
         want_match("Authentication-Results", r"\Aother\.mailseal\.example;", site.results(site.send(site.sign(PLAIN))))
         site.daemon.verdict()
+    finally:
+        site.daemon.conf.write_text(good)
+        site.daemon.reload()
+
+
+@case("postfix: the example rule of a profile refuses for SPF, and the domain's explanation stands in the reply")
+def _(site):
+    good = site.daemon.conf.read_text()
+    profile = (TOP / "policies/standard.policy").read_text()
+    rule = re.search(r'^# rule "spf-fail".*?^# }$', profile, re.M | re.S)[0]
+    path = site.daemon.dir / "spf.policy"
+    path.write_text(profile.replace(rule, re.sub("^# ", "", rule, flags=re.M)))
+    path.chmod(0o644)
+    try:
+        site.daemon.conf.write_text(good.replace(f"{TOP}/policies/standard.policy", str(path)))
+        want_none("log", "not reloaded", site.daemon.reload())
+        reply = site.send(PLAIN.replace(b"signed", b"explains"), sender="news@explains.example", client=STRANGER)
+        want_equal("reply", "550-5.7.23 SPF validation failed for explains.example\n"
+                   "550-5.7.23 The domain explains.example explains:\n"
+                   f"550 5.7.23 {STRANGER[0]} is not ours, we are 100% sure", reply)
+        want_match("verdict line", 'action=reject rule="spf-fail"', site.daemon.verdict())
     finally:
         site.daemon.conf.write_text(good)
         site.daemon.reload()
