@@ -175,7 +175,9 @@ static void say_evidence(struct page *p)
         { f.list, "It came through a mailing list: the list names itself (List-Id), and SPF or DKIM passed for the list's domain.",
           "No mailing list: no List-Id field with an SPF or DKIM pass of the list's own domain." },
         { f.sealer, "A sealer that this site trusts saw it pass DMARC.", "No sealer that this site trusts saw it pass DMARC." },
-        { f.forwarder, "The client is one of the site's trusted-forwarders.",
+        { f.forwarder,
+          "The client passes on other people's mail (trusted-forwarders, or a relay of ours that does not tell from whom it had "
+          "it).",
           "The client is not one of the site's trusted-forwarders." },
         { f.exempt, "The client or a signing domain is in the site's lists of exceptions (exempt-clients, exempt-dkim-domains).",
           NULL },

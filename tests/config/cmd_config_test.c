@@ -14,7 +14,7 @@ static const struct {
     const char *name, *argv[6], *conf, *out, *err; /* out and err: how they begin; "" is nothing at all. C stands for the file */
     int code;
 } rows[] = {
-    { "good", { "config", "check", "-c", "C" }, "policy = strict\n", "C: ok, 0 sign sections, policy strict (13 rules)\n", "", 0 },
+    { "good", { "config", "check", "-c", "C" }, "policy = strict\n", "C: ok, 0 sign sections, policy strict (15 rules)\n", "", 0 },
     { "option before the word",
       { "config", "--config", "C", "check" },
       "",

@@ -105,7 +105,8 @@ static void sentences(void **state)
         { "evidence", "{\"facts\":\"list=yes sealer=trusted forwarder=yes never-reject=yes\"}",
           "It came through a mailing list: the list names itself (List-Id), and SPF or DKIM passed for the list's domain. - A "
           "sealer that"
-          " this site trusts saw it pass DMARC. - The client is one of the site's trusted-forwarders. - The site's list "
+          " this site trusts saw it pass DMARC. - The client passes on other people's mail (trusted-forwarders, or a relay of ours "
+          "that does not tell from whom it had it). - The site's list "
           "never-reject" },
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
