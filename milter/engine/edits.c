@@ -90,6 +90,8 @@ static void write_dmarc(struct authres_writer *w, struct arena *a, const struct 
     authres_add(w, "dmarc", r->code);
     if (r->code != AUTH_PASS)
         authres_comment(w, str_of(r->reason));
+    if (o->deferral != NULL)
+        authres_comment(w, str_of(o->deferral));
     if (r->has_policy) {
         /* RFC 9989 9.1: policy.dmarc is the policy after its options; what was done about it is a comment. */
         authres_comment(w, str_printf(a, "%s=%s dis=%s", r->tag, name_of(dmarc_policy_names, (int)r->policy),

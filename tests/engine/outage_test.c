@@ -26,7 +26,16 @@ struct sent {
     enum action action;
     int code;
     char rule[32], deferral[80];
+    bool labelled; /* with that, in Authentication-Results */
 };
+
+static bool says(const struct outcome *o, const char *what)
+{
+    for (size_t i = 0; i < o->n_edits; i++)
+        if (what != NULL && memmem(o->edits[i].value.p, o->edits[i].value.n, what, strlen(what)) != NULL)
+            return true;
+    return false;
+}
 
 static struct sent deliver(struct env *e, const char *client, const char *helo, const char *from, const char *author, bool auth)
 {
@@ -35,7 +44,7 @@ static struct sent deliver(struct env *e, const char *client, const char *helo, 
     conn_helo(c, str_of(helo));
     struct msg *m;
     const struct outcome *o = test_message(c, from, auth, FIELDS(str_cstr(a, str_printf(a, "From: %s", author))), &m);
-    struct sent s = { .action = o->decision.action, .code = o->decision.code };
+    struct sent s = { .action = o->decision.action, .code = o->decision.code, .labelled = says(o, o->deferral) };
     snprintf(s.rule, sizeof(s.rule), "%s", o->decision.rule);
     snprintf(s.deferral, sizeof(s.deferral), "%s", o->deferral != NULL ? o->deferral : "");
     msg_free(m);
@@ -73,6 +82,7 @@ static void a_pair_is_deferred_within_its_budget(void **state)
         assert_int_equal(s.code, 0);
         assert_string_equal(s.rule, "dmarc-temperror");
         assert_string_equal(s.deferral, "deferral used up after 3 times in 17 minutes");
+        assert_true(s.labelled);
     }
     assert_string_equal(captured(), "mailseal: mail of 'slow.example' from '192.0.2.77/24' is no longer deferred until answers "
                                     "come: it was 3 times in 17 minutes\n");
