@@ -89,7 +89,7 @@ struct rule {
     const char *xcode; /* "" without a reply */
     struct piece *text;
     size_t n_text;
-    bool explains; /* an explanation of SPF follows the text */
+    bool explains;              /* an explanation of SPF follows the text */
     const char *reason, *owner; /* "" where the file says nothing */
     int64_t expires;            /* the first second at which it does not match any more; 0: never */
 };

@@ -2,8 +2,8 @@
  * reply.c - what the sender of a refused message is told: read from the profile, and written for one message.
  *
  * Reply codes: RFC 5321 4.2, RFC 3463 2, RFC 7372. Values in a reply may come from the sender: they are printed as letters, digits,
- * ".", "-", "_" and ":" only, but for an explanation of SPF, which has a line of its own that says whose it is (RFC 7208 8.4). Sending
- * the reply is left to the filter.
+ * ".", "-", "_" and ":" only, but for an explanation of SPF, which has a line of its own behind one that says whose it is (RFC 7208
+ * 8.4). Sending the reply is left to the filter.
  */
 #include <stddef.h>
 #include <string.h>
@@ -65,6 +65,8 @@ static void put_why(struct buf *out, const struct rule *rule, const struct polic
     put_fact(out, "dkim", facts);
     if (passed && !facts->aligned && facts->from == AUTHOR_ONE)
         put_fact(out, "aligned", facts);
+    else if (facts->dkim == AUTH_PASS && facts->dkim_aligned != AUTH_PASS && facts->from == AUTHOR_ONE)
+        put_fact(out, "dkim-aligned", facts);
     put_fact(out, "dmarc", facts);
     if (facts->dmarc == AUTH_FAIL)
         put_fact(out, "policy", facts);
