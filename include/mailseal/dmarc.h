@@ -63,8 +63,7 @@ struct dmarc_result {
     struct str org_domain;         /* of the Author Domain, when known */
     struct str record_domain;      /* where the record was found */
     bool spf_aligned, dkim_aligned;
-    bool
-        dkim_open; /* not dkim_aligned, but a DKIM identifier might be: the DNS did not answer for it, for a walk or for the record */
+    bool dkim_open; /* not dkim_aligned, but a DKIM identifier might be: an answer is missing for it, a walk or the record */
     const struct dmarc_record *record;
     const char *reason;            /* a literal, never NULL */
     const struct dmarc_walk *walk; /* of the Author Domain; NULL when none was made */

@@ -46,9 +46,9 @@ static bool sealed_by_trusted(struct msg *m)
 
 /* ---- alignment ---- */
 
-/* A signature whose domain is the author's, or of the same organization. Where there is a record, dmarc_eval() has decided about all
- * that passed or may have, each by a walk of its own, and here it is not decided again. Where the DNS did not answer for the record,
- * only the author's own name is certain. */
+/* A signature whose domain is the author's, or of the same organization. Where there is a record, dmarc_eval() has decided about
+ * all that passed or may have, each by a walk of its own, and here it is not decided again. Where the DNS did not answer for the
+ * record, only the author's own name is certain. */
 static enum auth_code code_if_aligned(const struct dmarc_result *dmarc, const struct dkim_result *r)
 {
     bool decided = dmarc->has_policy || (dmarc->code == AUTH_TEMPERROR && !str_eq(r->domain, dmarc->from_domain));

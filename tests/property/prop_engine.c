@@ -1,7 +1,9 @@
 /*
  * prop_engine.c - P7: whole messages from random outside clients, through the engine. The field we write says dmarc=pass only where
- * the references of P1, P3, P4 and P5 allow an aligned pass, and where nothing was changed it does say so; likewise spf and dkim. P8: such messages, and those of our own clients and relays, have facts that
- * there can be: the proof that a rule can never match (milter/policy/space.c) rests on it.
+ * the references of P1, P3, P4 and P5 allow an aligned pass, and where nothing was changed it does say so; likewise spf and dkim.
+ *
+ * P8: such messages, and those of our own clients and relays, have facts that there can be: the proof that a rule can never match
+ * (milter/policy/space.c) rests on it.
  */
 #include "mailseal/conf.h"
 #include "mailseal/engine.h"
