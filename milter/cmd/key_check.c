@@ -23,7 +23,7 @@ struct check {
 struct key_checks {
     const struct key_servers *servers;
     struct pool *pool;
-    struct json *out; /* the array of keys, or NULL */
+    struct key_list *out; /* or NULL: text */
     uint64_t max;
     struct future *flying[AT_ONCE]; /* the oldest is the one in the place of the next */
     uint64_t begun, told, good, left_out;
@@ -86,10 +86,10 @@ static bool tell_findings(const struct check *c, struct json *answers)
 }
 
 /* True when the key is as published. */
-static bool tell(const struct check *c, struct json *out)
+static bool tell(const struct check *c, struct arena *a, struct key_list *out)
 {
     const struct key_subject *s = &c->subject;
-    struct json *j = out != NULL ? js_add_object(out, NULL) : NULL, *answers = NULL;
+    struct json *j = out != NULL ? js_object(a) : NULL, *answers = NULL;
     if (c->reason != NULL)
         cmd_fail(KEY_COMMAND, "key file '%s': %s", s->file, c->reason);
     if (j != NULL) {
@@ -103,8 +103,10 @@ static bool tell(const struct check *c, struct json *out)
         answers = js_add_array(j, "answers");
     }
     bool good = tell_findings(c, answers) && c->reason == NULL;
-    if (j != NULL)
+    if (j != NULL) {
         js_add_bool(j, "good", good);
+        key_list_add(out, a, j);
+    }
     return good;
 }
 
@@ -126,7 +128,8 @@ static void *run(void *input, struct arena *a)
 static void tell_oldest(struct key_checks *k)
 {
     struct future *f = k->flying[k->told++ % AT_ONCE];
-    k->good += tell(future_join(f, INT64_MAX), k->out);
+    const struct check *c = future_join(f, INT64_MAX);
+    k->good += tell(c, future_arena(f), k->out);
     future_free(f);
 }
 
@@ -151,7 +154,7 @@ void key_checks_begin(struct key_checks *k, const struct key_subject *s)
     future_start(f, run, c);
 }
 
-struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct json *out)
+struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct key_list *out)
 {
     struct key_checks *k = ARENA_NEW(a, struct key_checks);
     *k = (struct key_checks){ .servers = servers, .pool = pool_new(AT_ONCE), .out = out, .max = max };
