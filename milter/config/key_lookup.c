@@ -2,8 +2,8 @@
  * key_lookup.c - the keys of a domain in the key directory (keydir.h).
  *
  * A domain is looked at when its first message comes and kept until the next reload, so that loading costs nothing however many
- * there are. A domain without a directory is not kept: names come from mail. Only active keys sign. What cannot be read is tried again
- * after a while.
+ * there are. A domain without a directory is not kept: names come from mail. Only active keys sign. What cannot be read is tried
+ * again after a while.
  */
 #include <errno.h>
 #include <pthread.h>

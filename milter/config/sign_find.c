@@ -158,6 +158,13 @@ struct visit {
     struct map *seen; /* keys of the author's domain that were given */
 };
 
+static void give(const struct visit *v, const struct table_key *k, const struct sign_entry *e, struct str author)
+{
+    struct arena *a = arena_new(); /* there may be many */
+    v->fn(v->ctx, make(v->table, a, k, e, author));
+    arena_free(a);
+}
+
 static void visit_key(void *ctx, struct str name, void *value)
 {
     const struct visit *v = ctx;
@@ -165,7 +172,7 @@ static void visit_key(void *ctx, struct str name, void *value)
     (void)name;
     if (str_eq(k->domain, SIGN_AUTHOR))
         return;
-    v->fn(v->ctx, make(v->table, v->arena, k, NULL, k->domain));
+    give(v, k, NULL, k->domain);
 }
 
 /* A pattern for one domain says for whom such a key signs. */
@@ -177,10 +184,9 @@ static void visit_entry(struct visit *v, const struct sign_entry *e)
     const struct table_key *k = key_of(v->table, e, author);
     if (k == NULL || !str_eq(k->domain, SIGN_AUTHOR))
         return;
-    const struct sign_key *key = make(v->table, v->arena, k, e, author);
-    struct str id = str_printf(v->arena, "%s %s %s", key->domain, key->selector, key->key_file);
+    struct str id = str_printf(v->arena, "%.*s %.*s %.*s", STR_FMT(author), STR_FMT(k->selector), STR_FMT(k->path));
     if (map_set(v->seen, id, v) == NULL)
-        v->fn(v->ctx, key);
+        give(v, k, e, author);
 }
 
 static void visit_entries(void *ctx, struct str text, void *value)
