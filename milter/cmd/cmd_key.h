@@ -127,6 +127,7 @@ void key_list_end(struct arena *a, const struct json *more);
 struct key_subject {
     struct str domain, selector;
     enum keydir_word word;
+    int64_t retire_after;      /* of a retired key: until then its record is needed */
     const struct privkey *key; /* valid until key_checks_end(); or NULL: it is read from the file */
     const char *file;          /* or NULL */
     const char *reason;        /* why it must not sign, whatever is published; else NULL */

@@ -37,6 +37,7 @@ static int parse_arguments(struct request *r, int argc, char **argv)
                                           { .name = "dir", .to = &r->dir },
                                           { .name = "server", .kind = KEY_OPTION_SERVER, .to = &r->where },
                                           { .name = "limit", .kind = KEY_OPTION_NUMBER, .to = &r->limit, .max = UINT64_MAX },
+                                          { .name = "now", .kind = KEY_OPTION_NOW },
                                           { .name = "json", .kind = KEY_OPTION_FLAG, .to = &r->json },
                                           { .name = NULL } };
     size_t n;
@@ -69,6 +70,7 @@ static void check_domain(struct run *run, const char *top, struct str domain)
         key_checks_begin(run->checks, &(struct key_subject){ .domain = domain,
                                                              .selector = keys[i].selector,
                                                              .word = keys[i].state.word,
+                                                             .retire_after = keys[i].state.retire_after,
                                                              .file = keydir_path(dir, scratch, keys[i].selector),
                                                              .reason = keys[i].reason });
     arena_free(scratch);

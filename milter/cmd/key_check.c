@@ -1,11 +1,12 @@
 /*
  * key_check.c - many private keys compared with what the DNS publishes: some at a time, told in the order in which they came.
  *
- * A pending key need not be published yet, a retired one need not be any more; every other difference is a fault.
+ * A pending key need not be published yet, a retired one need not be once its mail has arrived; every other difference is a fault.
  */
 #include <stdio.h>
 
 #include "mailseal/arena.h"
+#include "mailseal/clock.h"
 #include "mailseal/future.h"
 
 #include "cmd_key.h"
@@ -29,24 +30,29 @@ struct key_checks {
     uint64_t begun, told, good, left_out;
 };
 
-static bool is_fault(const struct key_finding *f, enum keydir_word word)
+static bool is_fault(const struct key_finding *f, const struct key_subject *s)
 {
+    enum keydir_word word = s->word;
     if (f->sight == KEY_GOOD || (f->sight == KEY_UNKNOWN && f->authoritative))
         return false;
+    if (word == KEYDIR_RETIRED && clock_wall() < s->retire_after)
+        return true;
     return word == KEYDIR_ACTIVE || (f->sight != KEY_MISSING && !(f->sight == KEY_REVOKED && word == KEYDIR_RETIRED));
 }
 
 /* ---- what is told ---- */
 
-static void print_finding(struct str name, const struct key_finding *f, enum keydir_word word)
+static void print_finding(struct str name, const struct key_finding *f, const struct key_subject *s)
 {
-    const char *state = word == KEYDIR_ACTIVE ? "" : name_of(keydir_words, (int)word);
+    const char *state = s->word == KEYDIR_ACTIVE ? "" : name_of(keydir_words, (int)s->word);
+    bool needed = s->word == KEYDIR_RETIRED && is_fault(f, s);
     printf("%.*s at %s: ", STR_FMT(name), f->server);
     if (f->sight == KEY_GOOD)
         printf("ok, %u-bit %s key", f->published.bits, f->published.type == KEY_RSA ? "RSA" : "Ed25519");
     else
         printf("%s", f->reason);
-    printf("%s%s%s%s\n", f->remark != NULL ? ", " : "", f->remark != NULL ? f->remark : "", *state != '\0' ? "; " : "", state);
+    printf("%s%s%s%s%s\n", f->remark != NULL ? ", " : "", f->remark != NULL ? f->remark : "", *state != '\0' ? "; " : "", state,
+           needed ? ", but mail with its signatures may be under way" : "");
 }
 
 static void add_finding(struct json *answers, const struct key_finding *f, bool fault)
@@ -75,12 +81,12 @@ static bool tell_findings(const struct check *c, struct json *answers)
     bool good = true;
     for (size_t i = 0; i < c->found.n; i++) {
         const struct key_finding *f = &c->found.v[i];
-        bool fault = is_fault(f, c->subject.word);
+        bool fault = is_fault(f, &c->subject);
         good = good && !fault;
         if (answers != NULL)
             add_finding(answers, f, fault);
         else
-            print_finding(c->name, f, c->subject.word);
+            print_finding(c->name, f, &c->subject);
     }
     return good;
 }

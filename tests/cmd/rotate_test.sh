@@ -120,6 +120,10 @@ same "status --json, a list" "$(sed -n 's/{.*}/{}/; s/{}$/last/; p' "$work/out" 
 publish 20270220r
 run 0 "withdrawn too early: the key stays" rotate
 same "withdrawn too early" "$(states)" "20261122r:retired 20270220r:active "
+run 1 "check, withdrawn too early" "$program" key check --dir "$keys" --dns "$work/dns.json" --now "$now"
+says out "no such name in the DNS; retired, but mail with its signatures may be under way"
+run 0 "check, withdrawn in time" "$program" key check --dir "$keys" --dns "$work/dns.json" --now $((now + 7 * day))
+says_not out "under way"
 publish 20261122r 20270220r
 now=$((now + 7 * day))
 run 0 "the queue life is over" rotate
