@@ -52,6 +52,8 @@ struct arc_seal_params {
     const struct str *fields; /* its h= as a list of names, taken as it is; NULL takes the usual ones, each as often as it occurs,
                                  with DKIM-Signature, and From once more */
     size_t n_fields;
+    const struct str *left_out; /* names of the usual fields that this signature does not cover; never From */
+    size_t n_left_out;
     int64_t timestamp; /* t=; 0 leaves it out */
 };
 

@@ -51,8 +51,8 @@ enum self_check { SELF_CHECK_NEVER, SELF_CHECK_RSA, SELF_CHECK_ALWAYS };
 /* Which keys sign for the address local@domain (domain in normal form). The first of these that has any: the sections of the domain
  * and its directory of keys; those of its nearest parent that sign for subdomains; the signing table. No look at anything whose
  * number grows with the tables. Fills out, which has room for LIMIT_SIGN_KEYS, with keys of the keyring or of the arena, and
- * returns how many, or KEYRING_UNKNOWN: a server that has to be asked did not answer, or not in a form that can be used, which is
- * logged. Any thread. */
+ * returns how many, or KEYRING_UNKNOWN: a server or a directory that has to be asked did not answer, or not in a form that can be
+ * used, which is logged, as are more keys than there is room for. Any thread. */
 #define KEYRING_UNKNOWN SIZE_MAX
 size_t keyring_find(const struct keyring *k, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
 
@@ -67,8 +67,8 @@ struct key_secret {
     struct str p; /* the public half as a key record has it */
 };
 /* Those of a key of keyring_find(): the file is read when it is first needed, and kept for the life of the configuration or until
- * many others were needed since. Valid until the arena goes. NULL when the file was refused, which is logged when that is found
- * out. Any thread. */
+ * many others were needed since. Valid until the arena goes. NULL when the file was refused, which is logged, and tried again after
+ * a minute. Any thread. */
 const struct key_secret *keyring_secret(const struct keyring *k, struct arena *a, const struct sign_key *key);
 /* True at most once a minute for each key: it is time for another warning. */
 bool key_secret_may_warn(const struct key_secret *s, int64_t now);

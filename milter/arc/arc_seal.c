@@ -61,6 +61,14 @@ struct arc_made {
     struct arc_chain *chain;   /* the sets before it */
 };
 
+static bool is_left_out(const struct arc_seal_params *p, struct str name)
+{
+    for (size_t i = 0; i < p->n_left_out; i++)
+        if (str_ieq(name, p->left_out[i]))
+            return true;
+    return false;
+}
+
 /* RFC 6376 5.4.2: a name for each instance. 8.15: From once more, so that no second one can be added. */
 static void choose_names(struct arc_seal *s, const struct headers *h)
 {
@@ -70,6 +78,8 @@ static void choose_names(struct arc_seal *s, const struct headers *h)
         dkim_names_add(&s->names, p->fields[i]);
     for (size_t i = 0; p->fields == NULL && i < sizeof(usual_fields) / sizeof(usual_fields[0]); i++) {
         struct str name = str_of(usual_fields[i]);
+        if (is_left_out(p, name))
+            continue;
         for (size_t k = headers_count(h, name); k > 0 && !s->names.too_many; k--)
             dkim_names_add(&s->names, name);
     }

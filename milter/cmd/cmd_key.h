@@ -114,10 +114,20 @@ struct key_findings {
 /* Asks all at once, any thread. Authoritative servers without an answer count for neither. */
 void key_ask(struct arena *a, const struct key_servers *s, struct str name, const struct privkey *k, struct key_findings *out);
 
+/* ---- key_list.c: an object on stdout whose member "keys" is a list ---- */
+struct key_list {
+    bool any;
+};
+void key_list_begin(struct key_list *l);
+void key_list_add(struct key_list *l, struct arena *a, const struct json *key);
+/* Adds the members of `more`, unless it is NULL. */
+void key_list_end(struct arena *a, const struct json *more);
+
 /* ---- key_check.c: many keys, some of them at a time ---- */
 struct key_subject {
     struct str domain, selector;
     enum keydir_word word;
+    int64_t retire_after;      /* of a retired key: until then its record is needed */
     const struct privkey *key; /* valid until key_checks_end(); or NULL: it is read from the file */
     const char *file;          /* or NULL */
     const char *reason;        /* why it must not sign, whatever is published; else NULL */
@@ -126,8 +136,8 @@ struct key_count {
     uint64_t good, bad, left_out;
 };
 struct key_checks;
-/* Checks `max` keys at most. What is found goes to `out`, an array, or where that is NULL to stdout. */
-struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct json *out);
+/* Checks `max` keys at most. What is found goes to `out`, or where that is NULL to stdout as text. */
+struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct key_list *out);
 /* Begins with one more; waits when there are many under way. */
 void key_checks_begin(struct key_checks *k, const struct key_subject *s);
 /* Waits for all. */

@@ -37,6 +37,7 @@ static int parse_arguments(struct request *r, int argc, char **argv)
                                           { .name = "dir", .to = &r->dir },
                                           { .name = "server", .kind = KEY_OPTION_SERVER, .to = &r->where },
                                           { .name = "limit", .kind = KEY_OPTION_NUMBER, .to = &r->limit, .max = UINT64_MAX },
+                                          { .name = "now", .kind = KEY_OPTION_NOW },
                                           { .name = "json", .kind = KEY_OPTION_FLAG, .to = &r->json },
                                           { .name = NULL } };
     size_t n;
@@ -69,6 +70,7 @@ static void check_domain(struct run *run, const char *top, struct str domain)
         key_checks_begin(run->checks, &(struct key_subject){ .domain = domain,
                                                              .selector = keys[i].selector,
                                                              .word = keys[i].state.word,
+                                                             .retire_after = keys[i].state.retire_after,
                                                              .file = keydir_path(dir, scratch, keys[i].selector),
                                                              .reason = keys[i].reason });
     arena_free(scratch);
@@ -145,22 +147,26 @@ static void print_count(const struct key_count *c)
     puts("");
 }
 
-static void add_count(struct json *root, const struct key_count *c)
+static void end_list(struct arena *a, const struct key_count *c)
 {
-    js_add_integer(root, "good", (int64_t)c->good);
-    js_add_integer(root, "bad", (int64_t)c->bad);
-    js_add_integer(root, "left_out", (int64_t)c->left_out);
+    struct json *j = js_object(a);
+    js_add_integer(j, "good", (int64_t)c->good);
+    js_add_integer(j, "bad", (int64_t)c->bad);
+    js_add_integer(j, "left_out", (int64_t)c->left_out);
+    key_list_end(a, j);
 }
 
 static int check(const struct request *r, struct run *run, const struct conf *c)
 {
     struct key_servers servers;
-    struct json *root = r->json ? js_object(run->a) : NULL;
+    struct key_list list;
     struct privkey *one = NULL;
     if (!key_servers_open(&servers, run->a, &r->where, c))
         return 1;
     run->good = true;
-    run->checks = key_checks_new(run->a, &servers, r->limit, root != NULL ? js_add_array(root, "keys") : NULL);
+    if (r->json)
+        key_list_begin(&list);
+    run->checks = key_checks_new(run->a, &servers, r->limit, r->json ? &list : NULL);
     if (r->key != NULL)
         one = check_one(r, run);
     else if (r->dir != NULL)
@@ -170,12 +176,10 @@ static int check(const struct request *r, struct run *run, const struct conf *c)
     struct key_count count = key_checks_end(run->checks);
     key_servers_close(&servers);
     privkey_free(one);
-    if (root != NULL)
-        add_count(root, &count);
+    if (r->json)
+        end_list(run->a, &count);
     else if (r->key == NULL && run->good)
         print_count(&count);
-    if (root != NULL && !js_write(stdout, root))
-        return cmd_fail(KEY_COMMAND, "cannot write to stdout");
     return key_finish(run->good && count.bad == 0);
 }
 

@@ -54,14 +54,15 @@ static void add_number(struct json *j, const char *key, int64_t v)
         js_add_integer(j, key, v);
 }
 
-static void add_key(struct json *keys, struct str domain, const struct keydir_key *key, const struct privkey *k, const char *reason)
+static struct json *describe(struct arena *a, struct str domain, const struct keydir_key *key, const struct privkey *k,
+                             const char *reason)
 {
-    struct json *j = js_add_object(keys, NULL);
+    struct json *j = js_object(a);
     js_add_text(j, "domain", domain);
     js_add_text(j, "selector", key->selector);
     if (reason != NULL) {
         js_add_text(j, "reason", str_of(reason));
-        return;
+        return j;
     }
     js_add_text(j, "state", str_of(name_of(keydir_words, (int)key->state.word)));
     js_add_text(j, "type", privkey_type(k) == KEY_RSA ? STR("rsa") : STR("ed25519"));
@@ -71,9 +72,10 @@ static void add_key(struct json *keys, struct str domain, const struct keydir_ke
     add_number(j, "negttl", key->state.negttl);
     add_number(j, "retire_after", key->state.retire_after);
     js_add_bool(j, "switching", key->state.switching);
+    return j;
 }
 
-static bool show_domain(const char *dir, struct str domain, struct json *out)
+static bool show_domain(const char *dir, struct str domain, struct key_list *out)
 {
     struct arena *a = arena_new(); /* its end closes the directory: there may be many */
     const char *reason;
@@ -90,7 +92,7 @@ static bool show_domain(const char *dir, struct str domain, struct json *out)
         struct privkey *k = privkey_read(a, keydir_path(d, a, keys[i].selector), &reason);
         reason = k == NULL ? reason : keys[i].reason;
         if (out != NULL)
-            add_key(out, domain, &keys[i], k, reason);
+            key_list_add(out, a, describe(a, domain, &keys[i], k, reason));
         else
             print_key(a, domain, &keys[i], k, reason);
         good = good && reason == NULL;
@@ -106,15 +108,18 @@ static int show(const struct request *r, struct arena *a)
     struct str one, *domains = &one;
     size_t n = 1;
     bool good = true;
+    struct key_list list;
     if (r->domain != NULL && !domain_normalise(a, str_of(r->domain), &one))
         return cmd_usage_error(KEY_COMMAND, "'%s' is no domain name", r->domain);
     if (r->domain == NULL && !keydir_domains(a, r->dir, &domains, &n, &reason))
         return cmd_fail(KEY_COMMAND, "%s", reason);
-    struct json *root = r->json ? js_object(a) : NULL;
-    struct json *out = root != NULL ? js_add_array(root, "keys") : NULL;
+    if (r->json)
+        key_list_begin(&list);
     for (size_t i = 0; i < n; i++)
-        good = show_domain(r->dir, domains[i], out) && good;
-    return root == NULL || js_write(stdout, root) ? key_finish(good) : cmd_fail(KEY_COMMAND, "cannot write to stdout");
+        good = show_domain(r->dir, domains[i], r->json ? &list : NULL) && good;
+    if (r->json)
+        key_list_end(a, NULL);
+    return key_finish(good);
 }
 
 int cmd_key_status(int argc, char **argv)

@@ -1,11 +1,12 @@
 /*
  * key_check.c - many private keys compared with what the DNS publishes: some at a time, told in the order in which they came.
  *
- * A pending key need not be published yet, a retired one need not be any more; every other difference is a fault.
+ * A pending key need not be published yet, a retired one need not be once its mail has arrived; every other difference is a fault.
  */
 #include <stdio.h>
 
 #include "mailseal/arena.h"
+#include "mailseal/clock.h"
 #include "mailseal/future.h"
 
 #include "cmd_key.h"
@@ -23,30 +24,35 @@ struct check {
 struct key_checks {
     const struct key_servers *servers;
     struct pool *pool;
-    struct json *out; /* the array of keys, or NULL */
+    struct key_list *out; /* or NULL: text */
     uint64_t max;
     struct future *flying[AT_ONCE]; /* the oldest is the one in the place of the next */
     uint64_t begun, told, good, left_out;
 };
 
-static bool is_fault(const struct key_finding *f, enum keydir_word word)
+static bool is_fault(const struct key_finding *f, const struct key_subject *s)
 {
+    enum keydir_word word = s->word;
     if (f->sight == KEY_GOOD || (f->sight == KEY_UNKNOWN && f->authoritative))
         return false;
+    if (word == KEYDIR_RETIRED && clock_wall() < s->retire_after)
+        return true;
     return word == KEYDIR_ACTIVE || (f->sight != KEY_MISSING && !(f->sight == KEY_REVOKED && word == KEYDIR_RETIRED));
 }
 
 /* ---- what is told ---- */
 
-static void print_finding(struct str name, const struct key_finding *f, enum keydir_word word)
+static void print_finding(struct str name, const struct key_finding *f, const struct key_subject *s)
 {
-    const char *state = word == KEYDIR_ACTIVE ? "" : name_of(keydir_words, (int)word);
+    const char *state = s->word == KEYDIR_ACTIVE ? "" : name_of(keydir_words, (int)s->word);
+    bool needed = s->word == KEYDIR_RETIRED && is_fault(f, s);
     printf("%.*s at %s: ", STR_FMT(name), f->server);
     if (f->sight == KEY_GOOD)
         printf("ok, %u-bit %s key", f->published.bits, f->published.type == KEY_RSA ? "RSA" : "Ed25519");
     else
         printf("%s", f->reason);
-    printf("%s%s%s%s\n", f->remark != NULL ? ", " : "", f->remark != NULL ? f->remark : "", *state != '\0' ? "; " : "", state);
+    printf("%s%s%s%s%s\n", f->remark != NULL ? ", " : "", f->remark != NULL ? f->remark : "", *state != '\0' ? "; " : "", state,
+           needed ? ", but mail with its signatures may be under way" : "");
 }
 
 static void add_finding(struct json *answers, const struct key_finding *f, bool fault)
@@ -75,21 +81,21 @@ static bool tell_findings(const struct check *c, struct json *answers)
     bool good = true;
     for (size_t i = 0; i < c->found.n; i++) {
         const struct key_finding *f = &c->found.v[i];
-        bool fault = is_fault(f, c->subject.word);
+        bool fault = is_fault(f, &c->subject);
         good = good && !fault;
         if (answers != NULL)
             add_finding(answers, f, fault);
         else
-            print_finding(c->name, f, c->subject.word);
+            print_finding(c->name, f, &c->subject);
     }
     return good;
 }
 
 /* True when the key is as published. */
-static bool tell(const struct check *c, struct json *out)
+static bool tell(const struct check *c, struct arena *a, struct key_list *out)
 {
     const struct key_subject *s = &c->subject;
-    struct json *j = out != NULL ? js_add_object(out, NULL) : NULL, *answers = NULL;
+    struct json *j = out != NULL ? js_object(a) : NULL, *answers = NULL;
     if (c->reason != NULL)
         cmd_fail(KEY_COMMAND, "key file '%s': %s", s->file, c->reason);
     if (j != NULL) {
@@ -103,8 +109,10 @@ static bool tell(const struct check *c, struct json *out)
         answers = js_add_array(j, "answers");
     }
     bool good = tell_findings(c, answers) && c->reason == NULL;
-    if (j != NULL)
+    if (j != NULL) {
         js_add_bool(j, "good", good);
+        key_list_add(out, a, j);
+    }
     return good;
 }
 
@@ -126,7 +134,8 @@ static void *run(void *input, struct arena *a)
 static void tell_oldest(struct key_checks *k)
 {
     struct future *f = k->flying[k->told++ % AT_ONCE];
-    k->good += tell(future_join(f, INT64_MAX), k->out);
+    const struct check *c = future_join(f, INT64_MAX);
+    k->good += tell(c, future_arena(f), k->out);
     future_free(f);
 }
 
@@ -151,7 +160,7 @@ void key_checks_begin(struct key_checks *k, const struct key_subject *s)
     future_start(f, run, c);
 }
 
-struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct json *out)
+struct key_checks *key_checks_new(struct arena *a, const struct key_servers *servers, uint64_t max, struct key_list *out)
 {
     struct key_checks *k = ARENA_NEW(a, struct key_checks);
     *k = (struct key_checks){ .servers = servers, .pool = pool_new(AT_ONCE), .out = out, .max = max };

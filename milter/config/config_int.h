@@ -10,6 +10,7 @@
 #include "mailseal/buf.h"
 #include "mailseal/conf_text.h"
 #include "mailseal/conf.h"
+#include "mailseal/limits.h"
 #include "mailseal/table.h"
 #include "mailseal/table_file.h"
 
@@ -82,6 +83,16 @@ struct sign_table;
 struct sign_server;
 void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_table *table, struct sign_server *server);
 
+#define KEY_RETRY_S 60 /* until a file that could not be used is looked at again */
+
+/* The keys for one author, by the tables one after the other. Begins as all zeros. */
+struct sign_found {
+    const struct sign_key *v[LIMIT_SIGN_KEYS];
+    size_t n;
+    bool more;    /* others are for the author, too, but beyond the limit */
+    bool unknown; /* what had to be asked did not answer: there may be others. Logged */
+};
+
 /* ---- key_store.c: keys read from files, a bounded number of them ---- */
 struct key_store;
 /* One read now, for the life of the arena. NULL with a reason in it. */
@@ -91,8 +102,8 @@ const struct key_secret *key_store_take(struct key_store *s, struct arena *a, co
 
 /* ---- key_lookup.c: DIRECTORY/DOMAIN/SELECTOR.pem, looked at when a domain is first asked for ---- */
 struct key_lookup *key_lookup_new(struct arena *a, const char *path, const struct sign_key *how);
-/* As keyring_find(), for exactly this domain. */
-size_t key_lookup_find(struct key_lookup *d, struct str domain, const struct sign_key **out);
+/* Adds those for an author in exactly this domain, or below it; unknown: not all of it can be read. */
+void key_lookup_find(struct key_lookup *d, struct str domain, bool below, struct sign_found *out);
 /* Calls fn for each key of each domain that signs. */
 void key_lookup_each(struct key_lookup *d, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
@@ -124,17 +135,15 @@ struct sign_table {
 
 /* NULL with an error in scratch. */
 struct sign_table *sign_table_read(struct arena *a, struct arena *scratch, const struct conf *c, const char **error);
-/* ---- sign_find.c: as keyring_find() ---- */
-size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
-                       const struct sign_key **out);
+/* ---- sign_find.c ---- */
+void sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain, struct sign_found *out);
 /* Calls fn for each key; for each domain that the signing table names, where a key is of the author's domain. */
 void sign_table_each(const struct sign_table *t, void (*fn)(void *ctx, const struct sign_key *key), void *ctx);
 
 /* ---- sign_server.c: the same asked of servers, both of them ---- */
 /* NULL with an error in the arena. */
 struct sign_server *sign_server_new(struct arena *a, const struct conf *c, const char **error);
-/* As keyring_find(). */
-size_t sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, const struct sign_key **out);
+void sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, struct sign_found *out);
 
 /* ---- sign_make.c: keys as tables tell them ---- */
 struct sign_recipe {
@@ -144,7 +153,7 @@ struct sign_recipe {
 /* A key that signs as `how`, in the arena. */
 const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how, const struct sign_recipe *r, struct str author);
 /* Adds it to those found, unless one of this domain and selector is there. */
-void sign_key_add(const struct sign_key *k, const struct sign_key **keys, size_t *n);
+void sign_key_add(const struct sign_key *k, struct sign_found *f);
 
 /* ---- sign_algorithms.c ---- */
 extern const struct name_code sign_algorithm_names[]; /* to enum key_type */

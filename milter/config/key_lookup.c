@@ -2,13 +2,15 @@
  * key_lookup.c - the keys of a domain in the key directory (keydir.h).
  *
  * A domain is looked at when its first message comes and kept until the next reload, so that loading costs nothing however many
- * there are. A domain without a directory is not kept: names come from mail. Only active keys sign.
+ * there are. A domain without a directory is not kept: names come from mail. Only active keys sign. What cannot be read is tried
+ * again after a while.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "mailseal/clock.h"
 #include "mailseal/domain.h"
 #include "mailseal/keydir.h"
 #include "mailseal/limits.h"
@@ -18,8 +20,8 @@
 #include "config_int.h"
 
 struct domain_keys {
-    const struct sign_key *v[LIMIT_SIGN_KEYS];
-    size_t n;
+    struct sign_found keys;
+    int64_t read_at; /* wall clock */
 };
 
 struct key_lookup {
@@ -51,8 +53,9 @@ struct key_lookup *key_lookup_new(struct arena *a, const char *path, const struc
 
 static void add_key(struct key_lookup *l, struct domain_keys *of, struct str domain, const char *file, const struct keydir_key *k)
 {
-    if (k->reason != NULL || (k->state.word == KEYDIR_ACTIVE && of->n == LIMIT_SIGN_KEYS)) {
-        log_error("private key '%s' is not used: %s", file, k->reason != NULL ? k->reason : "too many keys for one domain");
+    if (k->reason != NULL) {
+        log_error("private key '%s' is not used: %s", file, k->reason);
+        of->keys.unknown = true;
         return;
     }
     if (k->state.word != KEYDIR_ACTIVE)
@@ -62,7 +65,7 @@ static void add_key(struct key_lookup *l, struct domain_keys *of, struct str dom
     key->domain = str_cstr(l->arena, domain);
     key->selector = str_cstr(l->arena, k->selector);
     key->key_file = str_cstr(l->arena, str_of(file));
-    of->v[of->n++] = key;
+    sign_key_add(key, &of->keys);
 }
 
 /* Says in the log what cannot be used; the rest is used. */
@@ -74,44 +77,52 @@ static void read_domain(struct key_lookup *l, struct arena *scratch, struct str 
     struct keydir *d = keydir_open(scratch, l->path, domain, false, &reason);
     if (d == NULL || !keydir_list(d, scratch, &keys, &n, &reason)) {
         log_error("keys of '%.*s' are not used: %s", STR_FMT(domain), reason);
+        of->keys.unknown = true;
         return;
     }
     for (size_t i = 0; i < n; i++)
         add_key(l, of, domain, keydir_path(d, scratch, keys[i].selector), &keys[i]);
 }
 
-static struct domain_keys *look(struct key_lookup *l, struct str domain)
+/* A clock that was set back does not keep a fault for longer. */
+static bool is_stale(const struct domain_keys *of)
+{
+    return of->keys.unknown && (uint64_t)clock_wall() - (uint64_t)of->read_at >= KEY_RETRY_S;
+}
+
+static struct domain_keys *look(struct key_lookup *l, struct str domain, struct domain_keys *of)
 {
     struct arena *scratch = arena_new();
-    struct domain_keys *of = NULL;
     const char *path = str_cstr(scratch, str_printf(scratch, "%s/%.*s", l->path, STR_FMT(domain)));
     if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)) {
-        of = ARENA_NEW(l->arena, struct domain_keys);
+        if (of == NULL) {
+            of = ARENA_NEW(l->arena, struct domain_keys);
+            map_set(l->domains, str_dup(l->arena, domain), of);
+        }
+        *of = (struct domain_keys){ .read_at = clock_wall() };
         read_domain(l, scratch, domain, of);
-        map_set(l->domains, str_dup(l->arena, domain), of);
     }
     arena_free(scratch);
     return of;
 }
 
-size_t key_lookup_find(struct key_lookup *l, struct str domain, const struct sign_key **out)
+void key_lookup_find(struct key_lookup *l, struct str domain, bool below, struct sign_found *out)
 {
-    if (!domain_is_valid(domain)) /* it becomes a file name */
-        return 0;
+    if ((below && !l->how->subdomains) || !domain_is_valid(domain)) /* it becomes a file name */
+        return;
     pthread_mutex_lock(&l->mutex);
     struct domain_keys *of = map_get(l->domains, domain);
-    if (of == NULL)
-        of = look(l, domain);
+    if (of == NULL || is_stale(of))
+        of = look(l, domain, of);
+    for (size_t i = 0; of != NULL && i < of->keys.n; i++)
+        sign_key_add(of->keys.v[i], out);
+    out->more = out->more || (of != NULL && of->keys.more);
+    out->unknown = of != NULL && of->keys.unknown;
     pthread_mutex_unlock(&l->mutex);
-    size_t n = of != NULL ? of->n : 0; /* not changed any more once it is in the map */
-    for (size_t i = 0; i < n; i++)
-        out[i] = of->v[i];
-    return n;
 }
 
 void key_lookup_each(struct key_lookup *l, void (*fn)(void *ctx, const struct sign_key *key), void *ctx)
 {
-    const struct sign_key *keys[LIMIT_SIGN_KEYS];
     struct arena *scratch = arena_new();
     struct str *domains;
     size_t n;
@@ -121,9 +132,10 @@ void key_lookup_each(struct key_lookup *l, void (*fn)(void *ctx, const struct si
         n = 0;
     }
     for (size_t i = 0; i < n; i++) {
-        size_t found = key_lookup_find(l, domains[i], keys);
-        for (size_t j = 0; j < found; j++)
-            fn(ctx, keys[j]);
+        struct sign_found found = { .n = 0 };
+        key_lookup_find(l, domains[i], false, &found);
+        for (size_t j = 0; j < found.n; j++)
+            fn(ctx, found.v[j]);
     }
     arena_free(scratch);
 }

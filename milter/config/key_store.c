@@ -3,7 +3,7 @@
  *
  * A site may have more keys than memory should hold, and one bad file among them must not stop the others. So a key is read, by
  * the rules of privkey_read(), when a message needs it, and a bounded number is kept: in the set that its path hashes to, the one
- * unused for longest gives way. A refused file is kept as refused, so that it is logged once and not read again for each message.
+ * unused for longest gives way. A refused file is kept as refused for a minute, so that it is not read and logged for each message.
  * The lock is never held while a file is read.
  */
 #include <pthread.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "mailseal/base64.h"
+#include "mailseal/clock.h"
 #include "mailseal/log.h"
 #include "mailseal/map.h"
 
@@ -27,6 +28,7 @@ struct kept {
     struct arena *arena;
     atomic_int refs;
     atomic_llong warned;
+    int64_t read_at; /* wall clock */
 };
 
 struct slot {
@@ -77,9 +79,16 @@ static struct kept *kept_read(const char *path, const char **reason)
     k->path = str_cstr(a, str_of(path));
     atomic_init(&k->refs, 1);
     atomic_init(&k->warned, INT64_MIN / 2);
+    k->read_at = clock_wall();
     *reason = NULL;
     (void)read_secret(k, reason);
     return k;
+}
+
+/* It was refused, and may be better now. A clock that was set back does not keep it for longer. */
+static bool is_stale(const struct kept *k)
+{
+    return k->secret.key == NULL && (uint64_t)clock_wall() - (uint64_t)k->read_at >= KEY_RETRY_S;
 }
 
 /* The kept one, with a reference for the caller, or NULL. */
@@ -87,11 +96,15 @@ static struct kept *look_up(struct key_store *s, struct slot *set, const char *p
 {
     for (size_t i = 0; i < WAYS; i++) {
         struct kept *k = set[i].kept;
-        if (k != NULL && strcmp(k->path, path) == 0) {
-            set[i].used = ++s->uses;
-            atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
-            return k;
+        if (k == NULL || strcmp(k->path, path) != 0)
+            continue;
+        if (is_stale(k)) {
+            set[i].used = 0; /* the first to go */
+            continue;
         }
+        set[i].used = ++s->uses;
+        atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
+        return k;
     }
     return NULL;
 }

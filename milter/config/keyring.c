@@ -4,11 +4,16 @@
  * A map from domain to the keys of its sections, in the file's order; beside it a directory of keys and OpenDKIM's tables. Filled
  * while a configuration is read, only looked at afterwards. What may sign at all (whose mail it is) is decided by the engine.
  */
+#include <stdatomic.h>
+
+#include "mailseal/clock.h"
 #include "mailseal/limits.h"
 #include "mailseal/log.h"
 #include "mailseal/map.h"
 
 #include "config_int.h"
+
+#define WARN_MS 60000 /* between two lines about keys beyond the limit */
 
 struct domain_keys {
     const struct sign_key *v[LIMIT_SIGN_KEYS];
@@ -24,6 +29,7 @@ struct keyring {
     struct key_lookup *dir;     /* or NULL */
     struct sign_table *table;   /* or NULL */
     struct sign_server *server; /* or NULL */
+    atomic_llong *quiet_until;
 };
 
 struct keyring *keyring_new(struct arena *a, size_t max)
@@ -34,6 +40,8 @@ struct keyring *keyring_new(struct arena *a, size_t max)
     k->keys = ARENA_ARRAY(a, struct sign_key *, max);
     k->max = max;
     k->store = key_store_new(a);
+    k->quiet_until = ARENA_NEW(a, atomic_llong);
+    atomic_init(k->quiet_until, INT64_MIN);
     return k;
 }
 
@@ -74,34 +82,51 @@ void keyring_set_sources(struct keyring *k, struct key_lookup *dir, struct sign_
     k->server = server;
 }
 
-/* The keys of one domain, for an author in it or below it. */
-static size_t find_domain(const struct keyring *k, struct str domain, bool below, const struct sign_key **out)
+/* The keys of one domain, for an author in it or below it. True when the search has ended. */
+static bool find_domain(const struct keyring *k, struct str domain, bool below, struct sign_found *f)
 {
-    const struct sign_key *keys[LIMIT_SIGN_KEYS];
     const struct domain_keys *of = map_get(k->by_domain, domain);
-    size_t n = 0, found = 0;
     for (size_t i = 0; of != NULL && i < of->n; i++)
         if (!below || of->v[i]->subdomains)
-            out[n++] = of->v[i];
+            sign_key_add(of->v[i], f);
     if (k->dir != NULL)
-        found = key_lookup_find(k->dir, domain, keys);
-    for (size_t i = 0; i < found && n < LIMIT_SIGN_KEYS; i++)
-        if (!below || keys[i]->subdomains)
-            out[n++] = keys[i];
-    return n;
+        key_lookup_find(k->dir, domain, below, f);
+    return f->n > 0 || f->unknown;
+}
+
+static void find(const struct keyring *k, struct arena *a, struct str local, struct str domain, struct sign_found *f)
+{
+    bool done = find_domain(k, domain, false, f);
+    struct str label, parent = domain;
+    while (!done && str_cut(parent, '.', &label, &parent))
+        done = find_domain(k, parent, true, f);
+    if (!done && k->table != NULL)
+        sign_table_find(k->table, a, local, domain, f);
+    else if (!done && k->server != NULL)
+        sign_server_find(k->server, a, local, domain, f);
+}
+
+/* A limit that is hit is said, now and then. */
+static void note_more(const struct keyring *k, struct str domain)
+{
+    int64_t now = clock_ms();
+    long long until = atomic_load(k->quiet_until);
+    if (now >= until && atomic_compare_exchange_strong(k->quiet_until, &until, now + WARN_MS))
+        log_warning("more than %d keys are for authors in '%.*s': the others do not sign", LIMIT_SIGN_KEYS, STR_FMT(domain));
 }
 
 size_t keyring_find(const struct keyring *k, struct arena *a, struct str local, struct str domain, const struct sign_key **out)
 {
-    size_t n = find_domain(k, domain, false, out);
-    struct str label, parent = domain;
-    while (n == 0 && str_cut(parent, '.', &label, &parent))
-        n = find_domain(k, parent, true, out);
-    if (n == 0 && k->table != NULL)
-        n = sign_table_find(k->table, a, local, domain, out);
-    if (n == 0 && k->server != NULL)
-        n = sign_server_find(k->server, a, local, domain, out);
-    return n;
+    struct sign_found f = { .n = 0 };
+    find(k, a, local, domain, &f);
+    /* A directory that cannot be read takes nothing from the sections beside it. */
+    if (f.unknown && f.n == 0)
+        return KEYRING_UNKNOWN;
+    if (f.more)
+        note_more(k, domain);
+    for (size_t i = 0; i < f.n; i++)
+        out[i] = f.v[i];
+    return f.n;
 }
 
 const struct key_secret *keyring_secret(const struct keyring *k, struct arena *a, const struct sign_key *key)

@@ -34,10 +34,19 @@ static bool matches(struct str pattern, struct str text)
     return p == pattern.n;
 }
 
+/* A line that is for the author; key is NULL when it leads to none. */
+struct match {
+    const struct sign_entry *entry;
+    const struct table_key *key;
+};
+
+/* One more than may sign, to know that there are more. */
+#define MATCHES_MAX (LIMIT_SIGN_KEYS + 1)
+
 struct search {
-    struct arena *arena;
+    const struct sign_table *table;
     struct str address, domain;
-    const struct sign_entry *best[LIMIT_SIGN_KEYS];
+    struct match best[MATCHES_MAX]; /* no two for the same signature */
     size_t n, max;
 };
 
@@ -61,25 +70,55 @@ static bool is_before(const struct sign_entry *a, const struct sign_entry *b)
     return a->order < b->order;
 }
 
+static struct str signing_domain(const struct search *s, const struct table_key *k)
+{
+    return str_eq(k->domain, SIGN_AUTHOR) ? s->domain : k->domain;
+}
+
+static bool is_same(const struct search *s, const struct table_key *a, const struct table_key *b)
+{
+    return a == b ||
+           (a != NULL && b != NULL && str_eq(a->selector, b->selector) && str_eq(signing_domain(s, a), signing_domain(s, b)));
+}
+
+/* Of lines for the same signature the first stays, so that they do not take the places of others. */
+static void keep(struct search *s, struct match m)
+{
+    size_t at = 0, same = 0, end;
+    while (at < s->n && !is_before(m.entry, s->best[at].entry))
+        at++;
+    while (same < s->n && !is_same(s, m.key, s->best[same].key))
+        same++;
+    if (same < at || at == s->max)
+        return;
+    if (same < s->n)
+        end = same;
+    else
+        end = s->n < s->max ? s->n++ : s->n - 1;
+    memmove(&s->best[at + 1], &s->best[at], (end - at) * sizeof(s->best[0]));
+    s->best[at] = m;
+}
+
+static const struct table_key *key_of(const struct sign_table *t, const struct sign_entry *e, struct str author)
+{
+    return e->key != NULL ? e->key : map_get(t->keys, author);
+}
+
+/* Where the first line alone counts, it does so even if it leads to no key. */
 static void consider(struct search *s, const struct sign_entry *e)
 {
     for (; e != NULL; e = e->next) {
-        size_t at = s->n;
         if (!matches(e->pattern, s->address))
             continue;
-        while (at > 0 && is_before(e, s->best[at - 1]))
-            at--;
-        if (at == s->max)
-            continue;
-        if (s->n < s->max)
-            s->n++;
-        memmove(&s->best[at + 1], &s->best[at], (s->n - at - 1) * sizeof(s->best[0]));
-        s->best[at] = e;
+        struct match m = { e, key_of(s->table, e, s->domain) };
+        if (m.key != NULL || !s->table->all)
+            keep(s, m);
     }
 }
 
-static void consider_all(struct search *s, const struct sign_table *t)
+static void consider_all(struct search *s)
 {
+    const struct sign_table *t = s->table;
     struct str local_at = str_first(s->address, s->address.n - s->domain.n);
     consider(s, map_get(t->filed, s->address));
     consider(s, map_get(t->filed, str_skip(s->address, local_at.n - 1)));
@@ -97,27 +136,16 @@ static const struct sign_key *make(const struct sign_table *t, struct arena *a, 
     return sign_key_make(a, t->how, &r, author);
 }
 
-static const struct sign_key *resolve(const struct sign_table *t, struct search *s, const struct sign_entry *e)
-{
-    const struct table_key *k = e->key != NULL ? e->key : map_get(t->keys, s->domain);
-    return k != NULL ? make(t, s->arena, k, e, s->domain) : NULL;
-}
-
-size_t sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain,
-                       const struct sign_key **out)
+void sign_table_find(const struct sign_table *t, struct arena *a, struct str local, struct str domain, struct sign_found *out)
 {
     struct str address = str_lower(a, str_printf(a, "%.*s@%.*s", STR_FMT(local), STR_FMT(domain)));
-    struct search s = { .arena = a, .address = address, .domain = domain, .max = t->all ? LIMIT_SIGN_KEYS : 1 };
-    size_t n = 0;
+    struct search s = { .table = t, .address = address, .domain = domain, .max = t->all ? MATCHES_MAX : 1 };
     if (address.n != local.n + 1 + domain.n) /* longer than anything that can be looked up */
-        return 0;
-    consider_all(&s, t);
-    for (size_t i = 0; i < s.n; i++) {
-        const struct sign_key *k = resolve(t, &s, s.best[i]);
-        if (k != NULL)
-            sign_key_add(k, out, &n);
-    }
-    return n;
+        return;
+    consider_all(&s);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.best[i].key != NULL)
+            sign_key_add(make(t, a, s.best[i].key, s.best[i].entry, domain), out);
 }
 
 /* ---- all of them ---- */
@@ -130,6 +158,13 @@ struct visit {
     struct map *seen; /* keys of the author's domain that were given */
 };
 
+static void give(const struct visit *v, const struct table_key *k, const struct sign_entry *e, struct str author)
+{
+    struct arena *a = arena_new(); /* there may be many */
+    v->fn(v->ctx, make(v->table, a, k, e, author));
+    arena_free(a);
+}
+
 static void visit_key(void *ctx, struct str name, void *value)
 {
     const struct visit *v = ctx;
@@ -137,23 +172,21 @@ static void visit_key(void *ctx, struct str name, void *value)
     (void)name;
     if (str_eq(k->domain, SIGN_AUTHOR))
         return;
-    v->fn(v->ctx, make(v->table, v->arena, k, NULL, k->domain));
+    give(v, k, NULL, k->domain);
 }
 
 /* A pattern for one domain says for whom such a key signs. */
 static void visit_entry(struct visit *v, const struct sign_entry *e)
 {
-    struct search s = { .arena = v->arena };
-    struct str local;
-    if (!str_rcut(e->pattern, '@', &local, &s.domain) || memchr(s.domain.p, '*', s.domain.n) != NULL)
+    struct str local, author;
+    if (!str_rcut(e->pattern, '@', &local, &author) || memchr(author.p, '*', author.n) != NULL)
         return;
-    const struct table_key *k = e->key != NULL ? e->key : map_get(v->table->keys, s.domain);
+    const struct table_key *k = key_of(v->table, e, author);
     if (k == NULL || !str_eq(k->domain, SIGN_AUTHOR))
         return;
-    const struct sign_key *key = resolve(v->table, &s, e);
-    struct str id = str_printf(v->arena, "%s %s %s", key->domain, key->selector, key->key_file);
+    struct str id = str_printf(v->arena, "%.*s %.*s %.*s", STR_FMT(author), STR_FMT(k->selector), STR_FMT(k->path));
     if (map_set(v->seen, id, v) == NULL)
-        v->fn(v->ctx, key);
+        give(v, k, e, author);
 }
 
 static void visit_entries(void *ctx, struct str text, void *value)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mailseal/domain.h"
+#include "mailseal/limits.h"
 
 #include "config_int.h"
 
@@ -42,10 +43,13 @@ const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how
     return out;
 }
 
-void sign_key_add(const struct sign_key *k, const struct sign_key **keys, size_t *n)
+void sign_key_add(const struct sign_key *k, struct sign_found *f)
 {
-    for (size_t i = 0; i < *n; i++)
-        if (strcmp(k->domain, keys[i]->domain) == 0 && strcmp(k->selector, keys[i]->selector) == 0)
+    for (size_t i = 0; i < f->n; i++)
+        if (strcmp(k->domain, f->v[i]->domain) == 0 && strcmp(k->selector, f->v[i]->selector) == 0)
             return;
-    keys[(*n)++] = k;
+    if (f->n == LIMIT_SIGN_KEYS)
+        f->more = true;
+    else
+        f->v[f->n++] = k;
 }

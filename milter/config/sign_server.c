@@ -100,21 +100,23 @@ static size_t forms(struct arena *a, struct str local, struct str domain, struct
     return n;
 }
 
-size_t sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, const struct sign_key **out)
+void sign_server_find(struct sign_server *s, struct arena *a, struct str local, struct str domain, struct sign_found *out)
 {
     struct str v[FORMS_MAX], line;
-    size_t found = 0, asked = forms(a, local, domain, v);
+    size_t asked = forms(a, local, domain, v);
     if (v[0].n != local.n + 1 + domain.n) /* longer than anything that can be looked up */
-        return 0;
-    for (size_t i = 0; i < asked && found < LIMIT_SIGN_KEYS; i++) {
+        return;
+    for (size_t i = 0; i < asked && !out->more; i++) {
         const struct sign_key *k;
         enum table_answer answer = table_get(s->patterns, a, v[i], &line);
-        if (answer == TABLE_UNKNOWN || (answer == TABLE_YES && !resolve(s, a, line, domain, &k)))
-            return KEYRING_UNKNOWN;
+        out->unknown = answer == TABLE_UNKNOWN || (answer == TABLE_YES && !resolve(s, a, line, domain, &k));
+        if (out->unknown) {
+            out->n = 0;
+            return;
+        }
         if (answer == TABLE_YES && k != NULL)
-            sign_key_add(k, out, &found);
+            sign_key_add(k, out);
         if (answer == TABLE_YES && !s->all)
-            break;
+            return;
     }
-    return found;
 }

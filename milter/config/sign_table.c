@@ -36,6 +36,16 @@ static const char *path_of(const char *option, bool *patterns)
     return option[0] == '/' || colon == NULL ? option : colon + 1;
 }
 
+/* What normalising takes on the way would be most of the table's memory. */
+static bool normal_name(struct reader *r, struct str name, struct str *out)
+{
+    struct arena *scratch = arena_new();
+    bool valid = domain_normalise(scratch, name, out);
+    *out = valid ? str_dup(r->table->arena, *out) : STR_NONE;
+    arena_free(scratch);
+    return valid;
+}
+
 static bool open_table(struct reader *r, struct sign_table *t, struct arena *scratch, const char *option)
 {
     *r = (struct reader){ .table = t };
@@ -66,9 +76,9 @@ static bool add_key(struct reader *r, struct str name, struct str value)
     if (!str_cut(value, ':', &domain, &rest) || !str_cut(rest, ':', &selector, &path))
         return refuse(r, "has no value DOMAIN:SELECTOR:PATH", name);
     k->domain = SIGN_AUTHOR;
-    if (!str_eq(domain, SIGN_AUTHOR) && !domain_normalise(r->table->arena, str_trim(domain), &k->domain))
+    if (!str_eq(domain, SIGN_AUTHOR) && !normal_name(r, str_trim(domain), &k->domain))
         return refuse(r, "is no domain name", domain);
-    if (!domain_normalise(r->table->arena, str_trim(selector), &k->selector))
+    if (!normal_name(r, str_trim(selector), &k->selector))
         return refuse(r, "is no selector", selector);
     if (memchr(name.p, '*', name.n) != NULL)
         return refuse(r, "is a pattern where the name of a key is wanted", name);
@@ -154,7 +164,7 @@ static bool normal_pattern(struct reader *r, struct str key, struct sign_entry *
     bool dot = tail.n > 0 && tail.p[0] == '.';
     if (tail.n == (dot ? 1 : 0))
         e->pattern = str_lower(a, pattern);
-    else if (!domain_normalise(a, str_skip(tail, dot), &normal))
+    else if (!normal_name(r, str_skip(tail, dot), &normal))
         return refuse(r, "is no address, domain or pattern", key);
     else
         e->pattern = str_lower(a, str_printf(a, "%.*s%s%.*s", STR_FMT(head), dot ? "." : "", STR_FMT(normal)));

@@ -155,7 +155,7 @@ void edits_insert(struct msg *m, struct str name, struct str value)
 
 static bool insert_signatures(struct msg *m)
 {
-    if (m->sign_unknown)
+    if (m->must_wait)
         return false;
     for (size_t i = m->n_sign; i-- > 0;) {
         struct str value;

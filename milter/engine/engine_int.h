@@ -97,7 +97,7 @@ struct msg {
     struct dmarc *dmarc;
     struct signature sign[LIMIT_SIGN_KEYS];
     size_t n_sign;
-    bool sign_unknown;              /* a table did not answer: whether to sign cannot be decided now */
+    bool must_wait;                 /* a table did not answer, or a key cannot be used: it must not go unsigned now */
     bool self_check;                /* this message's turn, see sign-self-check-every */
     bool left_out[FRAGILE_FIELDS];  /* from some signature, by fragile.c's number */
     struct text_scan scan;          /* of the body of a message to be signed */
@@ -145,7 +145,7 @@ void signing_start(struct msg *m);
 void signing_join(struct msg *m);
 void signing_drop(struct msg *m);
 
-/* signer.c: NULL, or a literal: why nobody can be signed for; with m->sign_unknown, for now. */
+/* signer.c: NULL, or a literal: why nobody can be signed for; with m->must_wait, for now. */
 const char *signer_find(struct msg *m, struct signer *out);
 
 /* fragile.c: what may break the signatures on the way. */

@@ -21,6 +21,9 @@ void seal_start(struct msg *m)
                                    .header_canon = DKIM_CANON_RELAXED,
                                    .body_canon = DKIM_CANON_RELAXED,
                                    .timestamp = m->now };
+    struct str *names = ARENA_ARRAY(m->arena, struct str, FRAGILE_FIELDS);
+    p->n_left_out = fragile_fields(m, p->header_canon, names);
+    p->left_out = names;
     m->seal = arc_seal_start(m->arena, m->body, p, &reason);
     if (m->seal == NULL)
         log_error("not sealed: %s", reason);

@@ -41,8 +41,8 @@ static void choose(const struct msg *m, const struct signer *author, struct sign
 static const char *login_fault(struct msg *m, const struct signer *s, const char *fault)
 {
     enum table_answer allowed = login_map_ask(m->conf->logins, m->auth_user, s->local, s->domain);
-    m->sign_unknown = allowed == TABLE_UNKNOWN;
-    if (m->sign_unknown)
+    m->must_wait = allowed == TABLE_UNKNOWN;
+    if (m->must_wait)
         return "sender-login-map does not answer";
     return allowed == TABLE_YES ? NULL : fault;
 }

@@ -1,10 +1,13 @@
 /*
  * signing.c - which keys sign a message of our own clients.
  *
- * For whom is signer.c's. While a table that knows this does not answer, the message has to wait: edits_make() fails. A signature
+ * For whom is signer.c's. While a table that knows this does not answer, or none of a domain's keys can be used, the message has to
+ * wait: edits_make() fails. A signature
  * of ours that the message already bears, and that is valid, is not made again. The published key is asked for when the header is
  * complete and looked at when the message is: a key that the DNS does not have so is told to the log.
  */
+#include <string.h>
+
 #include "mailseal/base64.h"
 #include "mailseal/clock.h"
 #include "mailseal/domain.h"
@@ -69,13 +72,8 @@ static struct dns_query *ask_published(struct msg *m, const struct sign_key *k)
     return dns_start(m->dns, str_printf(m->arena, "%s._domainkey.%s", k->selector, k->domain), DNS_TXT, clock_ms() + limit);
 }
 
-static void add_signature(struct msg *m, const struct sign_key *k)
+static void add_signature(struct msg *m, const struct sign_key *k, const struct key_secret *secret)
 {
-    const struct key_secret *secret = keyring_secret(m->conf->keyring, m->arena, k);
-    if (secret == NULL) {
-        m->outcome.sign_reason = "the key cannot be used";
-        return;
-    }
     if (!sign_algorithm_allowed(m->conf, str_of(k->domain), privkey_type(secret->key))) {
         m->outcome.sign_reason = "no key is of an algorithm that signs";
         return;
@@ -83,6 +81,34 @@ static void add_signature(struct msg *m, const struct sign_key *k)
     struct dkim_sign *s = start_signature(m, k, secret);
     if (s != NULL)
         m->sign[m->n_sign++] = (struct signature){ .how = k, .secret = secret, .sign = s, .published = ask_published(m, k) };
+}
+
+static bool signs_for(const struct msg *m, const char *domain)
+{
+    for (size_t i = 0; i < m->n_sign; i++)
+        if (strcmp(m->sign[i].how->domain, domain) == 0)
+            return true;
+    return false;
+}
+
+/* A failure of ours costs time, not a signature that receivers insist on (DMARC), unless another of its domain is there. */
+static void add_signatures(struct msg *m, const struct sign_key *const *keys, size_t n)
+{
+    const struct sign_key *unusable[LIMIT_SIGN_KEYS];
+    size_t n_unusable = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct key_secret *secret = keyring_secret(m->conf->keyring, m->arena, keys[i]);
+        if (secret != NULL)
+            add_signature(m, keys[i], secret);
+        else
+            unusable[n_unusable++] = keys[i];
+    }
+    for (size_t i = 0; i < n_unusable; i++)
+        m->must_wait = m->must_wait || !signs_for(m, unusable[i]->domain);
+    if (!m->must_wait)
+        return;
+    m->outcome.sign_reason = "a key cannot be used";
+    atomic_fetch_add(&env_sign_watch(m->env)->failed, 1);
 }
 
 /* ---- signatures that are there already ---- */
@@ -206,8 +232,8 @@ void signing_start(struct msg *m)
     m->dns = record_meter(m, dns_meter_new(env_dns(m->env), LIMIT_SIGN_KEYS, clock_ms() + LIMIT_DNS_MESSAGE_MS));
     size_t n = keyring_find(m->conf->keyring, m->arena, signer.local, signer.domain, keys);
     if (n == KEYRING_UNKNOWN) {
-        m->sign_unknown = true;
-        o->sign_reason = "the signing table does not answer";
+        m->must_wait = true;
+        o->sign_reason = "the signing table or key directory does not answer";
         return;
     }
     if (n == 0)
@@ -215,8 +241,7 @@ void signing_start(struct msg *m)
             m->conf->sign_for == SIGN_FOR_FROM ? "no key signs for the author's domain" : "no key signs for the sender's domain";
     else
         m->self_check = is_its_turn(m);
-    for (size_t i = 0; i < n; i++)
-        add_signature(m, keys[i]);
+    add_signatures(m, keys, n);
     if (may_bear_ours(m))
         start_own_verify(m);
 }

@@ -132,7 +132,7 @@ static bool start(struct daemon *d, struct conf *c, const char **error)
     if (!identity_find(&id, d->arena, c->user, c->group, error) || !setup_libmilter(d, c, &id, error))
         return false;
     if (identity_become(&id, d->arena, error)) {
-        process_lock_memory();
+        process_guard_memory();
         if (catch_signals() && start_threads(d, c, error))
             return true;
     }
@@ -140,6 +140,15 @@ static bool start(struct daemon *d, struct conf *c, const char **error)
         *error = strerror(errno);
     listener_close(&d->listener);
     return false;
+}
+
+/* Trouble with signatures is in the log when it happens; this says how much of it there was. */
+static void report_signing(struct daemon *d)
+{
+    struct sign_counts c;
+    env_sign_counts(d->env, &c);
+    if (c.failed > 0 || c.unpublished > 0)
+        log_warning("signing, since the last such line: %u failed, %u with keys the DNS does not have so", c.failed, c.unpublished);
 }
 
 /* X04: the new configuration is complete before anyone sees it; after an error the old one keeps working. */
@@ -153,16 +162,8 @@ static void reload(struct daemon *d)
     } else {
         log_error("configuration not reloaded, the old one keeps working");
     }
+    report_signing(d);
     process_notify("READY=1");
-}
-
-/* Trouble with signatures is in the log when it happens; this says how much of it there was. */
-static void report_signing(struct daemon *d)
-{
-    struct sign_counts c;
-    env_sign_counts(d->env, &c);
-    if (c.failed > 0 || c.unpublished > 0)
-        log_warning("signing, since the last such line: %u failed, %u with keys the DNS does not have so", c.failed, c.unpublished);
 }
 
 /* M20: no new connection, no new message; those in work get their verdict. */

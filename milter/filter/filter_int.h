@@ -93,9 +93,9 @@ bool identity_find(struct identity *id, struct arena *a, const char *user, const
 bool identity_become(const struct identity *id, struct arena *a, const char **error);
 /* Descriptors 0 to 2, core dumps, limits, thread stacks. */
 void process_prepare(void);
-/* Keeps all memory, also what is allocated later, off the swap device; a warning where that is not allowed. As whom the daemon
- * remains. */
-void process_lock_memory(void);
+/* Keeps other processes and core files away from our memory, and all of it, also what is allocated later, off the swap device; a
+ * warning where that is not allowed. As whom the daemon remains. */
+void process_guard_memory(void);
 /* Tells the service manager (sd_notify(3)) when there is one. */
 void process_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

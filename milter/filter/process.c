@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -132,15 +133,26 @@ void process_prepare(void)
 }
 
 /*
+ * X13: where core files go to a program, a limit of 0 keeps them from no one; and processes of the same account could look into our
+ * memory. A change of account undoes this.
+ */
+static void hide_memory(void)
+{
+    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+        log_warning("other processes of this account can read our memory: %s", strerror(errno));
+}
+
+/*
  * X13: nor do they belong on the swap device. All memory is locked as it comes into use, not only what OpenSSL allocates as secret:
  * the primes of an RSA key stand in the tables it prepares for exponentiation, too, and parts of keys on stacks.
  *
  * Below a limit it is not done, for then an allocation that goes beyond it fails, and that is the end of the daemon. With a limit
  * of 0 only those succeed to whom no limit applies.
  */
-void process_lock_memory(void)
+void process_guard_memory(void)
 {
     struct rlimit own, none;
+    hide_memory();
     if (getrlimit(RLIMIT_MEMLOCK, &own) != 0)
         return;
     bool limited = own.rlim_cur != RLIM_INFINITY;

@@ -121,6 +121,22 @@ static void which_fields_are_covered(void **state)
     arena_free(a);
 }
 
+static void what_is_left_out_is_not_covered(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    struct zone *z = zone_with_keys(a);
+    const struct str names[] = { STR("TO"), STR("Cc") };
+    struct arc_seal_params p = seal_params(KEY_ED25519);
+    struct sealed s;
+    p.left_out = names;
+    p.n_left_out = ROWS(names);
+    hop(a, STR(MESSAGE), z, &p, PAYLOAD, NULL, &s);
+    ROW_STR("h=", dkim_squeeze(a, tag_of(s.fields.signature, "h")), STR("From:Subject:Date:From"));
+    ROW_STR("rewritten", status(a, replaced(a, s.message, "To: list", "To:   \"list\""), z), STR("pass"));
+    arena_free(a);
+}
+
 /* AC-20, AC-21, AC-22, AC-24, DK-90 and the parameters. */
 static void when_nothing_is_sealed(void **state)
 {
@@ -289,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_we_seal_verifies_hop_after_hop),
         cmocka_unit_test(which_fields_are_covered),
+        cmocka_unit_test(what_is_left_out_is_not_covered),
         cmocka_unit_test(when_nothing_is_sealed),
         cmocka_unit_test(no_key_no_room_no_seal),
         cmocka_unit_test(too_many_fields),

@@ -114,11 +114,16 @@ run 0 "status" "$program" key status --dir "$keys"
 says out "20261122r._domainkey.good.example: retired, 2048-bit RSA key"
 says out "record needed until 2027-02-27"
 run 0 "status --json" "$program" key status good.example --dir "$keys" --json
-says out '"state": "retired"'
-says out '"retire_after": '
+says out '"state":"retired"'
+says out '"retire_after":'
+same "status --json, a list" "$(sed -n 's/{.*}/{}/; s/{}$/last/; p' "$work/out" | tr -d '\n ')" '{"keys":[{},last]}'
 publish 20270220r
 run 0 "withdrawn too early: the key stays" rotate
 same "withdrawn too early" "$(states)" "20261122r:retired 20270220r:active "
+run 1 "check, withdrawn too early" "$program" key check --dir "$keys" --dns "$work/dns.json" --now "$now"
+says out "no such name in the DNS; retired, but mail with its signatures may be under way"
+run 0 "check, withdrawn in time" "$program" key check --dir "$keys" --dns "$work/dns.json" --now $((now + 7 * day))
+says_not out "under way"
 publish 20261122r 20270220r
 now=$((now + 7 * day))
 run 0 "the queue life is over" rotate
@@ -233,8 +238,10 @@ run 0 "check, a pending key is not published" "$program" key check --dir "$keys"
 says out "20270220e._domainkey.good.example at $work/dns.json: no such name in the DNS; pending"
 says out "20270220r._domainkey.good.example at $work/dns.json: ok, 2048-bit RSA key"
 run 0 "check --json" "$program" key check good.example --dir "$keys" --dns "$work/dns.json" --json
-says out '"result": "missing"'
-says out '"bits": 2048'
+says out '"result":"missing"'
+says out '"bits":2048'
+same "check --json, a list" "$(sed -n 's/{.*}/{}/; s/{}$/last/; p' "$work/out" | tr -d '\n ')" \
+    '{"keys":[{},{},last],"good":3,"bad":0,"left_out":0}'
 publish 20261122r
 run 1 "check, the active key is not published" "$program" key check good.example --dir "$keys" --dns "$work/dns.json"
 publish 20261122r 20270220r
@@ -254,7 +261,7 @@ run 1 "check, several records" "$program" key check --dir "$keys" --dns "$work/d
 says out "several TXT records"
 echo '{ "20270220r._domainkey.good.example": { "TXT": ["v=DKIM1; p="] } }' >"$work/dns.json"
 run 1 "check, revoked" "$program" key check --dir "$keys" --dns "$work/dns.json" --json
-says out '"result": "revoked"'
+says out '"result":"revoked"'
 printf 'key-directory = "%s"\ndns-snapshot = "%s"\n' "$keys" "$work/dns.json" >"$work/conf"
 publish 20261122r 20270220r
 run 0 "check -c, the keys of its directory" "$program" key check -c "$work/conf"
@@ -262,6 +269,8 @@ says out "20270220r._domainkey.good.example at $work/dns.json: ok"
 says out "3 keys checked: 3 in order, 0 at fault"
 run 0 "check --limit" "$program" key check -c "$work/conf" --limit 2
 says out "2 keys checked: 2 in order, 0 at fault; 1 not checked (--limit)"
+run 0 "check --limit 0" "$program" key check -c "$work/conf" --limit 0 --json
+same "check --limit 0" "$(tr -d '\n ' <"$work/out")" '{"keys":[],"good":0,"bad":0,"left_out":3}'
 run 2 "check --limit, no number" "$program" key check -c "$work/conf" --limit many
 run 0 "check -c, a domain it has no key for" "$program" key check -c "$work/conf" other.example
 says out "no key to check"
@@ -293,8 +302,7 @@ says out "none._domainkey.good.example at $work/dns.json: no such name in the DN
 says err "key file '$work/fifo.pem': it is not a regular file"
 says out "5 keys checked: 2 in order, 3 at fault"
 run 1 "check -c, one domain of a key table" "$program" key check -c "$work/conf" other.example --json
-says out '"good": 0'
-says out '"bad": 1'
+says out '"good":0,"bad":1'
 says_not out good.example
 many=0
 while [ $many -lt 100 ]; do

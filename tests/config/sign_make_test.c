@@ -27,6 +27,22 @@ static void keys_are_made_for_an_author(void **state)
     }
 }
 
+static void more_than_may_sign_is_told(void **state)
+{
+    (void)state;
+    const struct sign_key v[] = { { .domain = "a", .selector = "s" }, { .domain = "b", .selector = "s" },
+                                  { .domain = "c", .selector = "s" }, { .domain = "d", .selector = "s" },
+                                  { .domain = "a", .selector = "s" }, { .domain = "e", .selector = "s" } };
+    struct sign_found f = { .n = 0 };
+    for (size_t i = 0; i < ROWS(v); i++) {
+        assert_false(f.more);
+        sign_key_add(&v[i], &f);
+    }
+    assert_true(f.more);
+    assert_int_equal(f.n, LIMIT_SIGN_KEYS);
+    assert_ptr_equal(f.v[3], &v[3]);
+}
+
 static void each_domain_and_selector_is_there_once(void **state)
 {
     (void)state;
@@ -34,18 +50,18 @@ static void each_domain_and_selector_is_there_once(void **state)
                                   { .domain = "a", .selector = "t" },
                                   { .domain = "b", .selector = "s" },
                                   { .domain = "a", .selector = "s" } };
-    const struct sign_key *found[LIMIT_SIGN_KEYS];
-    size_t n = 0;
+    struct sign_found f = { .n = 0 };
     for (size_t i = 0; i < ROWS(v); i++)
-        sign_key_add(&v[i], found, &n);
-    assert_int_equal(n, 3);
-    assert_ptr_equal(found[0], &v[0]);
-    assert_ptr_equal(found[2], &v[2]);
+        sign_key_add(&v[i], &f);
+    assert_int_equal(f.n, 3);
+    assert_ptr_equal(f.v[0], &v[0]);
+    assert_ptr_equal(f.v[2], &v[2]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(keys_are_made_for_an_author),
-                                        cmocka_unit_test(each_domain_and_selector_is_there_once) };
+                                        cmocka_unit_test(each_domain_and_selector_is_there_once),
+                                        cmocka_unit_test(more_than_may_sign_is_told) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

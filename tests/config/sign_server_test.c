@@ -103,17 +103,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct str describe(struct arena *a, const struct sign_key **found, size_t n)
+static struct str describe(struct arena *a, const struct sign_found *f)
 {
     struct buf b;
     buf_init(&b, a, 4000);
-    if (n == KEYRING_UNKNOWN)
+    if (f->unknown)
         return STR(UNKNOWN);
-    for (size_t i = 0; i < n; i++) {
-        const char *identity = found[i]->identity;
-        buf_printf(&b, "%s%s/%s%s%s%s", i > 0 ? " " : "", found[i]->domain, found[i]->selector, found[i]->key_file,
+    for (size_t i = 0; i < f->n; i++) {
+        const char *identity = f->v[i]->identity;
+        buf_printf(&b, "%s%s/%s%s%s%s", i > 0 ? " " : "", f->v[i]->domain, f->v[i]->selector, f->v[i]->key_file,
                    identity[0] != '\0' ? " i=" : "", identity);
-        assert_int_equal(found[i]->expire_after, 7);
+        assert_int_equal(f->v[i]->expire_after, 7);
     }
     return buf_view(&b);
 }
@@ -125,14 +125,14 @@ static void the_forms_are_asked_for_in_turn(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct arena *a = arena_new();
         const char *error = NULL;
-        const struct sign_key *found[LIMIT_SIGN_KEYS];
+        struct sign_found found = { .n = 0 };
         struct str local, domain;
         p->conf.sign_all_matches = rows[i].all;
         struct sign_server *s = sign_server_new(a, &p->conf, &error);
         assert_non_null(s);
         assert_true(str_rcut(str_of(rows[i].address), '@', &local, &domain));
-        size_t n = sign_server_find(s, a, local, domain, found);
-        ROW_STR(rows[i].address, describe(a, found, n), str_of(rows[i].want));
+        sign_server_find(s, a, local, domain, &found);
+        ROW_STR(rows[i].address, describe(a, &found), str_of(rows[i].want));
         ROW_STR(rows[i].address, str_of(server_log(&p->patterns, a)), str_of(rows[i].asked));
         ROW_STR(rows[i].address, str_of(server_log(&p->keys, a)), str_of(rows[i].asked_keys));
         arena_free(a);

@@ -66,6 +66,37 @@ static void fields_that_are_rewritten_are_left_out(void **state)
     }
 }
 
+/* The h= of the seal's signature of a message from outside. */
+static struct str sealed_names(const struct place *p, bool rewrites)
+{
+    struct env *e = env_with(p,
+                             conf_text_of(p, "internal-networks = {}\nseal-domain = \"good.example\"\nseal-selector = s\n"
+                                             "seal-key-file = \"%s/k.pem\"\n"),
+                             good_record(p));
+    struct conn *c = test_conn(e, "192.0.2.1");
+    const struct msg_info info = { .mail_from = STR("<x@news.example>"), .rewrites = rewrites };
+    struct msg *m = msg_new(c, &info);
+    struct str names = STR_NONE;
+    msg_header(m, STR("From"), STR(" x@news.example"));
+    msg_header(m, STR("To"), STR(" a@b.example,c@d.example"));
+    msg_header(m, STR("Cc"), STR(" a@b.example, c@d.example"));
+    msg_eoh(m);
+    const struct outcome *o = msg_eom(m);
+    for (size_t i = 0; i < o->n_edits; i++)
+        if (str_eq(o->edits[i].name, STR("ARC-Message-Signature")))
+            names = str_dup(p->arena, names_of(p, o->edits[i].value));
+    msg_free(m);
+    conn_free(c);
+    env_free(e);
+    return names;
+}
+
+static void seals_leave_them_out_too(void **state)
+{
+    ROW_STR("Postfix", sealed_names(*state, false), STR("From:To:Cc:From"));
+    ROW_STR("Sendmail", sealed_names(*state, true), STR("From:Cc:From"));
+}
+
 #define BODY_8BIT "8-bit text in the body, not declared (BODY=8BITMIME): mail servers may recode it"
 #define ADDRESS   "address field in a form that Sendmail may rewrite"
 
@@ -167,6 +198,7 @@ static void it_is_said_once_a_minute(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(seals_leave_them_out_too, setup, teardown),
         cmocka_unit_test_setup_teardown(fields_that_are_rewritten_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(what_may_break_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(an_untidy_author_is_signed_and_said, setup, teardown),

@@ -91,7 +91,10 @@ static size_t sign_with_field(const struct place *p, struct env *e, struct str f
     return n;
 }
 
-/* A table that does not answer leaves open whether to sign: such a message waits, it does not go out unsigned. */
+#define BAD_TABLES(patterns) "key-table = \"%s/bad.keys\"\nsigning-table = \"refile:%s/" patterns "\"\nsign-all-matches = yes\n"
+
+/* A table that does not answer leaves open whether to sign, and a key that cannot be used signs nothing: such a message waits, it
+ * does not go out unsigned. */
 static void what_cannot_be_decided_waits(void **state)
 {
     const struct place *p = *state;
@@ -100,9 +103,17 @@ static void what_cannot_be_decided_waits(void **state)
     } tables[] = {
         { "sender-login-map = \"socketmap:unix:%s/none:l\"\n" SECTION(""), "sender-login-map does not answer" },
         { "key-table = \"socketmap:unix:%s/none:k\"\nsigning-table = \"socketmap:unix:%s/none:t\"\n",
-          "the signing table does not answer" },
+          "the signing table or key directory does not answer" },
         { "key-table = \"socketmap:unix:%s/none:k\"\nsigning-table = \"socketmap:unix:%s/none:t\"\n" SECTION(""), NULL },
+        { BAD_TABLES("one"), "a key cannot be used" },
+        { BAD_TABLES("same"), NULL }, /* another key of its domain signs */
+        { BAD_TABLES("other"), "a key cannot be used" },
     };
+    write_text(p, "bad.pem", "no key");
+    write_text(p, "bad.keys", "bad good.example:t:./bad.pem\nok good.example:s:./k.pem\nelse other.example:s:./k.pem\n");
+    write_text(p, "one", "* bad\n");
+    write_text(p, "same", "* bad\n*@* ok\n");
+    write_text(p, "other", "* bad\n*@* else\n");
     for (size_t i = 0; i < ROWS(tables); i++) {
         struct env *e = env_with(p, conf_text_of(p, tables[i].conf), good_record(p));
         struct conn *c = test_conn(e, "192.0.2.1");

@@ -30,10 +30,10 @@ static void look_up(struct arena *a, const struct sign_table *t)
 {
     static const char *const domains[] = { "a.example", "x.y.a.example", "example", "b.example" };
     for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
-        const struct sign_key *found[LIMIT_SIGN_KEYS];
-        size_t n = sign_table_find(t, a, STR("Ann"), str_of(domains[i]), found);
-        for (size_t j = 0; j < n; j++)
-            if (found[j]->domain[0] == '\0' || found[j]->selector[0] == '\0')
+        struct sign_found found = { .n = 0 };
+        sign_table_find(t, a, STR("Ann"), str_of(domains[i]), &found);
+        for (size_t j = 0; j < found.n; j++)
+            if (found.v[j]->domain[0] == '\0' || found.v[j]->selector[0] == '\0')
                 abort();
     }
 }

@@ -114,6 +114,23 @@ def _(site):
         want_match("h=", "Reply-To:Reply-To:.*To:To:Cc:Cc", value.replace(" ", ""))
 
 
+@case("sendmail: a seal holds, although it rewrites lists of addresses")
+def _(site):
+    good = site.daemon.conf.read_text()
+    key = site.daemon.dir / "demo.signed.example.pem"
+    site.daemon.conf.write_text(good + f'seal-domain = "signed.example"\nseal-selector = demo\nseal-key-file = "{key}"\n')
+    site.daemon.reload()
+    for name, message in UNTIDY_LISTS.items():
+        message = message.replace(b"alice@ours", b"a@local")
+        path = site.delivered(site.send(message, sender="a@local.example"))
+        site.daemon.verdict()
+        want_equal(f"{name}: fields", 1, len(values(path, "ARC-Seal")))
+        report = site.daemon.check(path, "192.0.2.50", HOST, "a@local.example")
+        want_equal(f"{name}: arc", "pass", report["arc"]["result"])
+    site.daemon.conf.write_text(good)
+    site.daemon.reload()
+
+
 @case("sendmail: odd white space and 8-bit text reach a simple signature")
 def _(site):
     odd = PLAIN.replace(b"Subject: plain", b"Subject:plain \t\n  \tfolded").replace(b"Message-ID: ", b"Message-ID:\n ")

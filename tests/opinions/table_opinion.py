@@ -215,8 +215,8 @@ def with_keys_of_their_own(case, domain):
 REPAIRS = {"no-key": without_absent_keys, "identity": without_strange_identities, "star": without_stars,
            "twice": with_keys_of_their_own}
 REASONS = {"opendkim's own reading": {
-    "no-key": "opendkim defers the message when a line for its author names a key that is not there; mailseal logs it and signs "
-              "with the others",
+    "no-key": "opendkim defers the message when any line for its author names a key that is not there; mailseal does when no other "
+              "key of that domain signs",
     "identity": "opendkim puts no signature on, or one with an i= that is not below d= (RFC 6376 3.5: no pass); mailseal leaves "
                 "such an i= out",
     "star": "*@domain in a table that is no refile: matches nobody; mailseal takes it for the domain",

@@ -245,6 +245,11 @@ test_memory() {
     grep -Eq '^VmLck:[[:space:]]+0 kB' "/proc/$daemon/status"
     result $? 'nothing is locked below a limit'
     finish
+    # Of a process that may be dumped these files belong to its group.
+    start plain setpriv --regid=65534 --clear-groups
+    [ "$(stat -c %g "/proc/$daemon/mem")" = 0 ]
+    result $? 'memory is not to be read from outside'
+    finish
 }
 
 is_sanitized() { grep -qE '__[at]san_init' "$mailseal"; }
