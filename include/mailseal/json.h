@@ -31,16 +31,17 @@ const struct json *js_member(const struct json *j, const char *key);
 /* Calls fn for each member of an object in the file's order. */
 void js_each(const struct json *j, void (*fn)(void *ctx, struct str key, const struct json *value), void *ctx);
 
-/* Building: the root is owned by the arena, children by their parent. */
+/* Building, in the arena of the root. A key is UTF-8, is not there yet, and is not copied: a literal, or of the arena's lifetime. It
+ * is NULL when the parent is an array. Texts are copied. */
 struct json *js_object(struct arena *a);
 struct json *js_array(struct arena *a);
-struct json *js_add_object(struct json *parent, const char *key); /* key is NULL when parent is an array */
+struct json *js_add_object(struct json *parent, const char *key);
 struct json *js_add_array(struct json *parent, const char *key);
 void js_add_text(struct json *parent, const char *key, struct str s);
 void js_add_integer(struct json *parent, const char *key, int64_t v);
 void js_add_bool(struct json *parent, const char *key, bool v);
 void js_add_null(struct json *parent, const char *key);
-/* A node that stands elsewhere too: both share it. */
+/* A node that stands elsewhere too, of this arena or one that lives longer: neither is added to any more. */
 void js_add_shared(struct json *parent, const char *key, const struct json *value);
 /* Indented, keys in the order they were added, with a final newline. False when writing failed. */
 bool js_write(FILE *f, const struct json *j) __attribute__((warn_unused_result));

@@ -110,7 +110,9 @@ static struct str signatures(struct line *l, const struct outcome *o)
     size_t shown = o->n_dkim < SIGNATURES ? o->n_dkim : SIGNATURES;
     buf_init(&b, l->a, SIGNATURES * (SHORT_BYTES + 32) + 32);
     for (size_t i = 0; i < shown; i++) {
-        buf_printf(&b, "%s%s/", i == 0 ? "" : ",", auth_code_name(o->dkim[i].code));
+        buf_puts(&b, i == 0 ? "" : ",");
+        buf_puts(&b, auth_code_name(o->dkim[i].code));
+        buf_char(&b, '/');
         escape(&b, o->dkim[i].domain, SHORT_BYTES);
     }
     if (o->n_dkim == 0)
@@ -122,7 +124,12 @@ static struct str signatures(struct line *l, const struct outcome *o)
 
 static struct str with_domain(struct line *l, enum auth_code code, struct str domain)
 {
-    return str_printf(l->a, "%s/%.*s", auth_code_name(code), STR_FMT(escaped(l, domain)));
+    struct buf b;
+    buf_init(&b, l->a, NAME_BYTES + 32);
+    buf_puts(&b, auth_code_name(code));
+    buf_char(&b, '/');
+    escape(&b, domain, NAME_BYTES);
+    return buf_view(&b);
 }
 
 static void put_results(struct line *l, const struct outcome *o)
@@ -215,11 +222,17 @@ static const char *as_text(const struct line *l, struct str id)
     buf_puts(&b, id.n > 0 ? ":" : "");
     for (size_t i = 0; i < l->n; i++) {
         const struct word *w = &l->v[i];
-        buf_printf(&b, "%s%s=", b.n > 0 ? " " : "", w->key);
-        if (w->kind == WORD_NUMBER || w->kind == WORD_MS)
+        const char *quote = w->kind == WORD_QUOTED ? "\"" : "";
+        buf_puts(&b, b.n > 0 ? " " : "");
+        buf_puts(&b, w->key);
+        buf_char(&b, '=');
+        if (w->kind == WORD_NUMBER || w->kind == WORD_MS) {
             buf_printf(&b, "%lld%s", (long long)w->number, w->kind == WORD_MS ? "ms" : "");
-        else
-            buf_printf(&b, w->kind == WORD_QUOTED ? "\"%.*s\"" : "%.*s", STR_FMT(w->text));
+            continue;
+        }
+        buf_puts(&b, quote);
+        buf_str(&b, w->text);
+        buf_puts(&b, quote);
     }
     return str_cstr(l->a, buf_view(&b));
 }

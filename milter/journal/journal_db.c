@@ -132,14 +132,18 @@ static enum db_result check_schema(struct journal_db *db)
 
 static enum db_result keep_words(struct journal_db *db)
 {
-    uint32_t id;
-    struct str words = journal_pack_words(&id);
+    enum db_result r = DB_DONE;
     sqlite3_stmt *s;
     if (sqlite3_prepare_v2(db->h, "INSERT OR IGNORE INTO dictionary VALUES (?1, ?2)", -1, &s, NULL) != SQLITE_OK)
         return db_fault(db);
-    sqlite3_bind_int64(s, 1, id);
-    sqlite3_bind_blob(s, 2, words.p, (int)words.n, SQLITE_STATIC);
-    enum db_result r = sqlite3_step(s) == SQLITE_DONE ? DB_DONE : db_fault(db);
+    for (int kind = 0; r == DB_DONE && kind < JOURNAL_TEXTS; kind++) {
+        uint32_t id;
+        struct str words = journal_pack_words((enum journal_text)kind, &id);
+        sqlite3_bind_int64(s, 1, id);
+        sqlite3_bind_blob(s, 2, words.p, (int)words.n, SQLITE_STATIC);
+        if (sqlite3_step(s) != SQLITE_DONE || sqlite3_reset(s) != SQLITE_OK)
+            r = db_fault(db);
+    }
     sqlite3_finalize(s);
     return r;
 }

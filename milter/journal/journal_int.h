@@ -18,14 +18,15 @@
 #define JOURNAL_TELL_MS   60000              /* one line in the log in this time; old entries are looked for as often */
 #define JOURNAL_WAL_BYTES (16 * 1024 * 1024) /* of the write-ahead log; only a reader that never ends makes it so large */
 
-/* ---- journal_pack.c: texts, compressed with a dictionary of the words they are made of. ---- */
+/* ---- journal_pack.c: texts, compressed: each kind with a dictionary of the words it is made of. ---- */
+enum journal_text { JOURNAL_FACTS, JOURNAL_DETAIL, JOURNAL_TEXTS };
 struct journal_pack;
 struct journal_pack *journal_pack_new(void);
 void journal_pack_free(struct journal_pack *p);
 /* The packed text, valid until the next call. */
-struct str journal_pack(struct journal_pack *p, struct str text);
+struct str journal_pack(struct journal_pack *p, enum journal_text kind, struct str text);
 /* The dictionary that is used, and the number by which a packed text names it. */
-struct str journal_pack_words(uint32_t *id);
+struct str journal_pack_words(enum journal_text kind, uint32_t *id);
 
 /* Other versions have other words: the file keeps them beside the texts. Empty: there are none. */
 struct journal_words {
@@ -38,8 +39,8 @@ void journal_unpack_free(struct journal_unpack *u);
 /* The text, valid until the next call. False: what was packed is damaged, or larger than an entry may be. */
 bool journal_unpack(struct journal_unpack *u, struct str packed, struct str *text) __attribute__((warn_unused_result));
 
-/* journal_words.c: the dictionary. */
-extern const char journal_words_text[];
+/* journal_words.c: the dictionaries. */
+extern const char *const journal_words[JOURNAL_TEXTS];
 
 /* ---- journal_db.c: the file, for one thread ---- */
 enum db_result {

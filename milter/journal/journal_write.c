@@ -63,9 +63,9 @@ static void bind_text(sqlite3_stmt *s, int i, struct str text)
     sqlite3_bind_text64(s, i, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static void bind_packed(struct journal_db *db, int i, struct str text)
+static void bind_packed(struct journal_db *db, int i, enum journal_text kind, struct str text)
 {
-    struct str packed = journal_pack(db->pack, text);
+    struct str packed = journal_pack(db->pack, kind, text);
     sqlite3_bind_blob64(db->insert, i, packed.p, packed.n, SQLITE_TRANSIENT);
 }
 
@@ -77,8 +77,8 @@ static bool insert(struct journal_db *db, const struct journal_entry *e)
     bind_text(db->insert, 4, e->action);
     bind_text(db->insert, 5, e->rule);
     bind_text(db->insert, 6, e->policy);
-    bind_packed(db, 7, e->facts);
-    bind_packed(db, 8, e->detail);
+    bind_packed(db, 7, JOURNAL_FACTS, e->facts);
+    bind_packed(db, 8, JOURNAL_DETAIL, e->detail);
     return step(db->insert);
 }
 

@@ -131,7 +131,9 @@ void authres_add(struct authres_writer *w, const char *method, enum auth_code co
     w->mark = w->buf.n;
     buf_char(&w->buf, ';');
     element_init(&element, w);
-    buf_printf(&element, "%s=%s", method, auth_code_name(code));
+    buf_puts(&element, method);
+    buf_char(&element, '=');
+    buf_puts(&element, auth_code_name(code));
     add_element(w, &element, true);
 }
 
@@ -171,7 +173,10 @@ void authres_prop(struct authres_writer *w, const char *ptype, const char *prope
     struct buf element;
     struct str printable = make_printable(w->buf.arena, value);
     element_init(&element, w);
-    buf_printf(&element, "%s.%s=", ptype, property);
+    buf_puts(&element, ptype);
+    buf_char(&element, '.');
+    buf_puts(&element, property);
+    buf_char(&element, '=');
     if (is_token(printable) || is_mailbox(w->buf.arena, printable))
         buf_str(&element, printable);
     else

@@ -139,7 +139,9 @@ struct str policy_facts_write(struct arena *a, const struct policy_facts *facts)
 
     buf_init(&out, a, LIMIT_POLICY_FACTS);
     for (const struct fact *f = policy_fact_table; f->name != NULL; f++) {
-        buf_printf(&out, "%s%s=", out.n > 0 ? " " : "", f->name);
+        buf_puts(&out, out.n > 0 ? " " : "");
+        buf_puts(&out, f->name);
+        buf_char(&out, '=');
         if (f->kind == FACT_WORD || policy_fact_text(f, facts).n == 0)
             buf_str(&out, policy_fact_value(f, facts));
         else

@@ -53,26 +53,35 @@ void buf_puts(struct buf *b, const char *c)
 
 void buf_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    if (b->n >= b->room) {
+        buf_add(b, &c, 1);
+        return;
+    }
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
+    size_t left = b->room - b->n;
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(b->p + b->n, left + 1, fmt, ap);
     va_end(ap);
     if (n < 0)
         BUG("bad format '%s'", fmt);
-    if ((size_t)n > b->max - b->n) {
-        b->full = true;
-    } else {
-        if (b->n + (size_t)n > b->room)
+    if ((size_t)n > left) {
+        b->p[b->n] = '\0';
+        if ((size_t)n > b->max - b->n) {
+            b->full = true;
+            n = 0;
+        } else {
             grow(b, b->n + (size_t)n);
-        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
-        b->n += (size_t)n;
+            vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
+        }
     }
+    b->n += (size_t)n;
     va_end(again);
 }
 

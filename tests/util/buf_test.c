@@ -36,6 +36,10 @@ static void what_does_not_fit_is_dropped_whole(void **state)
     ROW_STR("printf dropped", buf_view(&b), STR("abcgh"));
     buf_cut(&b, 2);
     ROW_STR("cut", buf_view(&b), STR("ab"));
+    buf_printf(&b, "%d", 1234);
+    ROW_STR("printf dropped whole", str_of(b.p), STR("ab"));
+    buf_printf(&b, "%d", 123);
+    ROW_STR("printf fits", str_of(b.p), STR("ab123"));
     assert_true(b.full);
     arena_free(a);
 }
@@ -63,6 +67,8 @@ static void printf_grows(void **state)
     buf_printf(&b, "%s-%0300d-%c", "x", 5, 'y');
     assert_int_equal(b.n, 304);
     assert_int_equal(b.p[303], 'y');
+    assert_int_equal(b.p[0], 'x');
+    assert_int_equal(b.p[304], '\0');
     assert_false(b.full);
     arena_free(a);
 }
