@@ -75,6 +75,10 @@ static const struct {
       "c.example/s5/k/c a.example/s1/k/a b.example/s2DIR/./b.pem z.example/s4/k/any and more" },
     { "refile:", "*@* a:p@a.example\n* a:q@a.example\n", true, "x@z.example", "a.example/s1/k/a i=p@a.example" },
     { "file:", "bob@* a:u@a.example\n.example a:p@a.example\n", true, "bob@z.example", "a.example/s1/k/a i=p@a.example" },
+    { "refile:", "* %\n* c.example\n*@* a\n*@z.example b\n*@z* any\n*.example own\n", true, "x@z.example",
+      "c.example/s5/k/c a.example/s1/k/a b.example/s2DIR/./b.pem z.example/s4/k/any and more" },
+    { "file:", "bob@z.example a:p@a.example\nz.example a:q@a.example\n* b\n", true, "bob@z.example",
+      "a.example/s1/k/a i=p@a.example b.example/s2DIR/./b.pem" },
     { "refile:", "* %\n*@* a\n", false, "x@z.example", "" }, /* the first line alone counts */
 };
 
