@@ -1,6 +1,6 @@
 #!/bin/sh
-# text_test.sh - what the manuals, the README and the shipped files show is true: their examples are read by the program, the commands
-# and options they name exist, and the samples of output are what it prints.
+# text_test.sh - what the manuals, the README and the shipped files show is true: their examples are read by the program, the
+# commands and options they name exist, and the samples of output are what it prints.
 . "${srcdir:-.}/tests/lib/tap.sh"
 top=$(cd "${srcdir:-.}" && pwd) || exit 1
 man=$top/milter/man
@@ -128,7 +128,8 @@ done
 # ---- samples ----
 # README.md shows parts of this explanation: each line of it is one of the whole.
 explain >"$work/explained"
-sed -n '/^    This message would be refused/,/^$/p' "$top/README.md" | sed -e 's/^    //' -e '/^\.\.\.$/d' -e '/^$/d' >"$work/sample"
+sed -n '/^    This message would be refused/,/^$/p' "$top/README.md" |
+    sed -e 's/^    //' -e '/^\.\.\.$/d' -e '/^$/d' >"$work/sample"
 is "the README has a sample" "$([ "$(grep -c . "$work/sample")" -ge 8 ] && echo yes)" yes
 while IFS= read -r line; do
     name="README.md: $line"
