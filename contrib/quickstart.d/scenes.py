@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests/lib"))
 
 from daemon import AUTHSERV_ID, Daemon  # noqa: E402
-from machine import Late, clean_up_on_signals  # noqa: E402
+from machine import Late, clean_up_on_signals, wait_for  # noqa: E402
 from message import values  # noqa: E402
 from postfix import HOST, PASSWORD, USER, Postfix  # noqa: E402
 from smtp import Smtp  # noqa: E402
@@ -49,6 +49,15 @@ class Stage:
         with Smtp(self.postfix.mx) as s:
             s.xclient(client[0], client[1], client[1])
             return self.dialogue(s, sender, rcpt, message)
+
+    def explain(self, queue_id):
+        """What `mailseal explain` says first of a message in the journal."""
+        def told():
+            try:
+                return self.daemon.command("explain", "-c", self.daemon.conf, "--id", queue_id)
+            except RuntimeError:  # it is written a moment after the reply
+                return None
+        return wait_for("entry in the journal", told).split("\n\nAuthor - ")[0]
 
     def submit(self, sender, rcpt, message):
         """From one of our own users, who logs in."""
@@ -149,6 +158,18 @@ def scene_outbound(stage):
 SCENES = [scene_signed, scene_reject, scene_quarantine, scene_forged, scene_outbound]
 
 
+def explain_reject(stage, verdict):
+    """The refusal again, in plain words, by the queue id in the log."""
+    queue_id = verdict.removeprefix("mailseal: ").split(":")[0]
+    text = stage.explain(queue_id)
+    say(f"    `mailseal explain --id {queue_id}` goes on for a page; it begins:")
+    say(textwrap.indent(text, " " * 6))
+    want("bank.example asks to refuse such mail" in text, "an explanation of the refusal")
+
+
+AFTERWARDS = {scene_reject: explain_reject}
+
+
 def play(stage, number, scene):
     """One scene; true when it came out right."""
     say(f"\n{number}. {scene.__doc__}")
@@ -158,15 +179,18 @@ def play(stage, number, scene):
     except (Wrong, Late, RuntimeError, OSError) as e:
         wrong = e
     try:
-        show_verdict(stage.daemon.verdict())
-    except Late as e:
+        verdict = stage.daemon.verdict()
+        show_verdict(verdict)
+        if scene in AFTERWARDS:
+            AFTERWARDS[scene](stage, verdict)
+    except (Wrong, Late) as e:
         wrong = wrong or e
     say("    OK" if wrong is None else f"    WRONG: {wrong}")
     return wrong is None
 
 
 def prepare(program, directory):
-    daemon = Daemon(directory, program, json.loads((HERE / "dns.json").read_text()))
+    daemon = Daemon(directory, program, json.loads((HERE / "dns.json").read_text()), f'journal = "{directory}/journal.db"\n')
     daemon.new_key("signed.example", "demo", "ed25519")
     daemon.sign_with("ours.example", "rsa", "rsa2048")
     daemon.sign_with("ours.example", "ed", "ed25519")

@@ -140,8 +140,8 @@ static void print_count(const struct key_count *c)
         puts("no key to check");
         return;
     }
-    printf("%llu keys checked: %llu in order, %llu at fault", (unsigned long long)(c->good + c->bad), (unsigned long long)c->good,
-           (unsigned long long)c->bad);
+    printf("%llu key%s checked: %llu in order, %llu at fault", (unsigned long long)(c->good + c->bad),
+           c->good + c->bad == 1 ? "" : "s", (unsigned long long)c->good, (unsigned long long)c->bad);
     if (c->left_out > 0)
         printf("; %llu not checked (--limit)", (unsigned long long)c->left_out);
     puts("");
