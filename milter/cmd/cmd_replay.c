@@ -242,7 +242,7 @@ static int replay(const struct request *r, struct arena *a)
         return cmd_fail(NAME, "%s", error);
     if (!r->json)
         print_text(&result, a);
-    bool printed = r->json ? print_json(&result, a) : fflush(stdout) == 0;
+    bool printed = r->json ? print_json(&result, a) : fflush(stdout) == 0 && ferror(stdout) == 0;
     return printed ? 0 : cmd_fail(NAME, "cannot write to stdout");
 }
 
