@@ -9,6 +9,7 @@
 #include "mailseal/clock.h"
 #include "mailseal/cmd.h"
 #include "mailseal/json.h"
+#include "mailseal/map.h"
 
 #include "replay.h"
 
@@ -138,9 +139,15 @@ static const struct replay_example *example(const struct replay *r, const struct
     return &g->examples[g->count < r->max_examples ? i : (g->count + i) % r->max_examples];
 }
 
+/* Groups beyond those kept apart are in the one without a domain. */
+static const char *domain_of(const struct replay *r, struct arena *a, const struct replay_group *g)
+{
+    return g->domain.n == 0 && map_count(r->groups) >= REPLAY_GROUPS_MAX ? "(other domains)" : shown(a, g->domain);
+}
+
 static void print_group(const struct replay *r, struct arena *a, const struct replay_group *g)
 {
-    printf("%8llu  %s: rule '%s'", (unsigned long long)g->count, shown(a, g->domain), shown(a, str_of(g->rule)));
+    printf("%8llu  %s: rule '%s'", (unsigned long long)g->count, domain_of(r, a, g), shown(a, str_of(g->rule)));
     if (g->reason[0] != '\0')
         printf(" (%s)", shown(a, str_of(g->reason)));
     printf(" instead of '%s'\n", shown(a, g->was_rule));
