@@ -9,6 +9,7 @@
 #include "mailseal/clock.h"
 #include "mailseal/cmd.h"
 #include "mailseal/json.h"
+#include "mailseal/log.h"
 #include "mailseal/map.h"
 
 #include "replay.h"
@@ -76,8 +77,9 @@ static int take_examples(struct request *r, const char *word)
 }
 
 /* -1: go on; else the exit code. */
-static int take_option(struct request *r, int opt, const char *word)
+static int take_option(void *ctx, int opt)
 {
+    struct request *r = ctx;
     switch (opt) {
     case OPT_POLICY:
         r->policy = optarg;
@@ -99,17 +101,15 @@ static int take_option(struct request *r, int opt, const char *word)
         help();
         return 0;
     default:
-        return cmd_usage_error(NAME, "option '%s' is unknown or lacks its value", word);
+        BUG("option %d", opt);
     }
 }
 
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    int opt, code;
-    opterr = 0;
-    while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1)
-        if ((code = take_option(r, opt, argv[optind - 1])) >= 0)
-            return code;
+    int code = cmd_options(NAME, "c:", options, take_option, r, argc, argv);
+    if (code >= 0)
+        return code;
     if (optind != argc)
         return cmd_usage_error(NAME, "'%s' is too much", argv[optind]);
     return r->policy != NULL ? -1 : cmd_usage_error(NAME, "--policy is needed");
