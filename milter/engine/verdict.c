@@ -42,8 +42,8 @@ static struct word *put(struct line *l, const char *key, enum word_kind kind)
     return w;
 }
 
-/* Mail may put anything in a name. A quote or a backslash of its own would end what it stands in, "x,pass/y" or "action=reject" would
- * look like words of ours. */
+/* Mail may put anything in a name. A quote or a backslash of its own would end what it stands in, "x,pass/y" or "action=reject"
+ * would look like words of ours. */
 static void escape(struct buf *b, struct str s, size_t max)
 {
     size_t end = b->n + max;
