@@ -23,6 +23,12 @@ int cmd_config(int argc, char **argv);
 int cmd_fail(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cmd_usage_error(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Hands each option of getopt_long() to take, which gives -1 to go on, else the exit code. One that is unknown or lacks its value
+ * is a usage error. -1: optind is at what follows them. */
+struct option;
+int cmd_options(const char *name, const char *letters, const struct option *options, int (*take)(void *ctx, int opt), void *ctx,
+                int argc, char **argv);
+
 /* DNS for a command: the snapshot file when `snapshot` is not NULL, else what conf says (nameservers, dns-snapshot; conf may be
  * NULL), else /etc/resolv.conf. NULL after printing why. */
 struct dns *cmd_dns(const char *name, const char *snapshot, const struct conf *conf);

@@ -25,6 +25,7 @@ struct journal_entry {
     struct str rule;     /* ... by which rule ... */
     struct str policy;   /* ... of which profile */
     struct str facts;    /* policy_facts_write(), and "recipients=DOMAIN,...": their domains */
+    size_t with_its_id;  /* of an entry found: so many have its queue id */
     struct str detail;   /* JSON: what outcome_json() says, with the DNS answers used under "dns" */
 };
 
@@ -36,7 +37,7 @@ struct journal_params {
 
 /* Starts the writer. A file that cannot be written for now (locked, disk full) is no error: it is tried again. NULL with a reason
  * (thread-local text, until the next failing call) when it never could: no such directory, no permission, the file of another
- * program or of a newer version, which stays as it is. */
+ * program, user or version, which stays as it is, or one that everybody could replace or write. */
 struct journal *journal_start(const struct journal_params *params, const char **error);
 /* Any thread; copies what it keeps. False: dropped, and counted. */
 bool journal_add(struct journal *j, const struct journal_entry *e);
@@ -55,7 +56,7 @@ void journal_totals(struct journal *j, struct journal_totals *out);
  * detail, which is empty. The texts are valid during the call. False with a reason in a. */
 bool journal_each(struct arena *a, const char *path, int64_t since, bool (*fn)(void *ctx, const struct journal_entry *e), void *ctx,
                   const char **error) __attribute__((warn_unused_result));
-/* The newest entry of a queue id, in a. False with a reason in a. */
+/* The newest entry of a queue id, the one written last, in a. False with a reason in a. */
 bool journal_find(struct arena *a, const char *path, struct str queue_id, struct journal_entry *out, const char **error)
     __attribute__((warn_unused_result));
 

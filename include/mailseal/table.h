@@ -37,7 +37,8 @@ const char *table_spec(const struct table *t);
 size_t table_count(const struct table *t); /* entries of a file; 0 for a server */
 
 /* Looking up, in any thread. A server is asked within two seconds in all, its answers are kept for a minute, a failure for five
- * seconds; what it cannot tell is logged, once a minute at most. An empty domain and an unknown address are in no table. */
+ * seconds: that of a key, or of the server and all its keys when it has answered nobody for two. What it cannot tell is logged,
+ * once a minute at most. An empty domain and an unknown address are in no table. */
 
 /* domain in normal form. A server is asked for DOMAIN, then for .PARENT of each parent of 16 labels at most, the nearest first; any
  * value means yes. */

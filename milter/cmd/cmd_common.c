@@ -1,5 +1,6 @@
 /* cmd_common.c - what the subcommands share: errors, the DNS to ask, a fixed clock. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,20 @@ int cmd_usage_error(const char *name, const char *fmt, ...)
     va_end(ap);
     fprintf(stderr, "try 'mailseal %s --help'\n", name);
     return 2;
+}
+
+int cmd_options(const char *name, const char *letters, const struct option *options, int (*take)(void *ctx, int opt), void *ctx,
+                int argc, char **argv)
+{
+    int opt;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+        int code =
+            opt == '?' ? cmd_usage_error(name, "option '%s' is unknown or lacks its value", argv[optind - 1]) : take(ctx, opt);
+        if (code >= 0)
+            return code;
+    }
+    return -1;
 }
 
 struct dns *cmd_dns(const char *name, const char *snapshot, const struct conf *conf)

@@ -114,7 +114,11 @@ static int explain(const struct judge_options *o, struct arena *a)
     struct json *taken = js_array(a);
     if (!judge_open(&j, NAME, o, true))
         return 1;
-    int code = judge_read(&j, a, &in) ? take_missing(o, a, j.conf, &in, taken) : 1;
+    int code = judge_read(&j, a, &in) ? -1 : 1;
+    if (code < 0 && in.headers.n == 0)
+        code = cmd_fail(NAME, "'%s' is no message: it does not begin with a header field", o->file);
+    if (code < 0)
+        code = take_missing(o, a, j.conf, &in, taken);
     if (code >= 0) {
         judge_close(&j, false);
         return code;

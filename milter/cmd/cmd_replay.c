@@ -9,6 +9,8 @@
 #include "mailseal/clock.h"
 #include "mailseal/cmd.h"
 #include "mailseal/json.h"
+#include "mailseal/log.h"
+#include "mailseal/map.h"
 
 #include "replay.h"
 
@@ -75,8 +77,9 @@ static int take_examples(struct request *r, const char *word)
 }
 
 /* -1: go on; else the exit code. */
-static int take_option(struct request *r, int opt, const char *word)
+static int take_option(void *ctx, int opt)
 {
+    struct request *r = ctx;
     switch (opt) {
     case OPT_POLICY:
         r->policy = optarg;
@@ -98,17 +101,15 @@ static int take_option(struct request *r, int opt, const char *word)
         help();
         return 0;
     default:
-        return cmd_usage_error(NAME, "option '%s' is unknown or lacks its value", word);
+        BUG("option %d", opt);
     }
 }
 
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    int opt, code;
-    opterr = 0;
-    while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1)
-        if ((code = take_option(r, opt, argv[optind - 1])) >= 0)
-            return code;
+    int code = cmd_options(NAME, "c:", options, take_option, r, argc, argv);
+    if (code >= 0)
+        return code;
     if (optind != argc)
         return cmd_usage_error(NAME, "'%s' is too much", argv[optind]);
     return r->policy != NULL ? -1 : cmd_usage_error(NAME, "--policy is needed");
@@ -138,9 +139,15 @@ static const struct replay_example *example(const struct replay *r, const struct
     return &g->examples[g->count < r->max_examples ? i : (g->count + i) % r->max_examples];
 }
 
+/* Groups beyond those kept apart are in the one without a domain. */
+static const char *domain_of(const struct replay *r, struct arena *a, const struct replay_group *g)
+{
+    return g->domain.n == 0 && map_count(r->groups) >= REPLAY_GROUPS_MAX ? "(other domains)" : shown(a, g->domain);
+}
+
 static void print_group(const struct replay *r, struct arena *a, const struct replay_group *g)
 {
-    printf("%8llu  %s: rule '%s'", (unsigned long long)g->count, shown(a, g->domain), shown(a, str_of(g->rule)));
+    printf("%8llu  %s: rule '%s'", (unsigned long long)g->count, domain_of(r, a, g), shown(a, str_of(g->rule)));
     if (g->reason[0] != '\0')
         printf(" (%s)", shown(a, str_of(g->reason)));
     printf(" instead of '%s'\n", shown(a, g->was_rule));
@@ -242,7 +249,7 @@ static int replay(const struct request *r, struct arena *a)
         return cmd_fail(NAME, "%s", error);
     if (!r->json)
         print_text(&result, a);
-    bool printed = r->json ? print_json(&result, a) : fflush(stdout) == 0;
+    bool printed = r->json ? print_json(&result, a) : fflush(stdout) == 0 && ferror(stdout) == 0;
     return printed ? 0 : cmd_fail(NAME, "cannot write to stdout");
 }
 

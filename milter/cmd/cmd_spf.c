@@ -21,6 +21,7 @@
 #include "mailseal/cmd.h"
 #include "mailseal/json.h"
 #include "mailseal/limits.h"
+#include "mailseal/log.h"
 #include "mailseal/spf.h"
 
 #define NAME "spf"
@@ -69,8 +70,9 @@ static const struct option options[] = {
 };
 
 /* -1: go on; else the exit code. */
-static int take_option(struct request *r, int opt, const char *word)
+static int take_option(void *ctx, int opt)
 {
+    struct request *r = ctx;
     const struct {
         int opt;
         const char **value;
@@ -91,17 +93,15 @@ static int take_option(struct request *r, int opt, const char *word)
         help();
         return 0;
     default:
-        return cmd_usage_error(NAME, "option '%s' is unknown or lacks its value", word);
+        BUG("option %d", opt);
     }
 }
 
 static int parse_arguments(struct request *r, int argc, char **argv)
 {
-    int opt, code;
-    opterr = 0;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
-        if ((code = take_option(r, opt, argv[optind - 1])) >= 0)
-            return code;
+    int code = cmd_options(NAME, "", options, take_option, r, argc, argv);
+    if (code >= 0)
+        return code;
     if (optind < argc)
         return cmd_usage_error(NAME, "'%s' is too much", argv[optind]);
     if (r->client_ip == NULL || (r->helo == NULL && r->mail_from == NULL))

@@ -82,6 +82,7 @@ static struct json *document(struct arena *a, const struct journal_entry *e, con
     js_each(kept, copy_member, &c);
     js_add_text(c.to, "queue_id", e->queue_id);
     js_add_integer(c.to, "time", e->time);
+    js_add_integer(c.to, "messages_of_id", (int64_t)e->with_its_id);
     cmd_add_profiles(c.to, a);
     return c.to;
 }
@@ -90,8 +91,11 @@ static bool print(const struct request *r, struct arena *a, const struct journal
 {
     if (r->json)
         return js_write(stdout, doc);
-    printf("Message %s of %s UTC, as the journal has it.\n\n", str_cstr(a, str_escape(a, e->queue_id, LIMIT_LOG_LINE)),
+    printf("Message %s of %s UTC, as the journal has it.\n", str_cstr(a, str_escape(a, e->queue_id, LIMIT_LOG_LINE)),
            cmd_time(a, e->time));
+    if (e->with_its_id > 1)
+        printf("It is the newest of %zu messages with this queue id.\n", e->with_its_id);
+    puts("");
     explain_print(stdout, a, doc);
     if (!js_truth(js_member(doc, "dns_whole")))
         puts("\nNot all DNS answers were kept.");
@@ -106,9 +110,11 @@ static int explain(const struct request *r, struct arena *a)
         return 1;
     if (!journal_find(a, journal, str_of(r->id), &e, &error))
         return cmd_fail(NAME, "%s", error);
+    if (e.detail.n == 0)
+        return cmd_fail(NAME, "'%s': the explanation of '%s' was too long to be kept", journal, r->id);
     const struct json *kept = js_read(a, e.detail, &error);
     if (js_kind(kept) != JS_OBJECT)
-        return cmd_fail(NAME, "'%s': the explanation of '%s' was too long to be kept", journal, r->id);
+        return cmd_fail(NAME, "'%s': the explanation of '%s' is damaged", journal, r->id);
     return print(r, a, &e, document(a, &e, kept)) ? 0 : cmd_fail(NAME, "cannot write to stdout");
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "mailseal/cmd.h"
+#include "mailseal/log.h"
 
 #include "judge.h"
 
@@ -48,9 +49,17 @@ void judge_options_help(void)
          "Exit code: 0 the message was judged, 1 it could not be, 2 wrong usage.");
 }
 
+struct request {
+    struct judge_options *options;
+    const char *name;
+    void (*help)(void);
+};
+
 /* -1: go on; else the exit code. */
-static int take_option(struct judge_options *o, const char *name, void (*help)(void), int opt, const char *word)
+static int take_option(void *ctx, int opt)
 {
+    const struct request *r = ctx;
+    struct judge_options *o = r->options;
     const struct {
         int opt;
         const char **value;
@@ -67,26 +76,25 @@ static int take_option(struct judge_options *o, const char *name, void (*help)(v
         o->rcpt[o->n_rcpt++] = str_of(optarg);
         return -1;
     case OPT_NOW:
-        return cmd_fix_now(name, optarg) ? -1 : 2;
+        return cmd_fix_now(r->name, optarg) ? -1 : 2;
     case OPT_JSON:
         o->json = true;
         return -1;
     case OPT_HELP:
-        help();
+        r->help();
         return 0;
     default:
-        return cmd_usage_error(name, "option '%s' is unknown or lacks its value", word);
+        BUG("option %d", opt);
     }
 }
 
 int judge_options_read(struct judge_options *o, struct arena *a, const char *name, void (*help)(void), int argc, char **argv)
 {
-    int opt, code;
+    struct request r = { o, name, help };
     *o = (struct judge_options){ .rcpt = ARENA_ARRAY(a, struct str, argc) };
-    opterr = 0;
-    while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1)
-        if ((code = take_option(o, name, help, opt, argv[optind - 1])) >= 0)
-            return code;
+    int code = cmd_options(name, "c:", options, take_option, &r, argc, argv);
+    if (code >= 0)
+        return code;
     if (optind != argc - 1)
         return cmd_usage_error(name, "one message file is needed, or - for stdin");
     o->file = argv[optind];

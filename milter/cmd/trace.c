@@ -23,6 +23,11 @@ static bool says_login(struct str with)
     return with.n > 5 && char_lower(with.p[with.n - 1]) == 'a';
 }
 
+static const char *missing(const struct headers *h, const char *what)
+{
+    return h->overflow ? "its header is too large to be read whole" : what;
+}
+
 static void take_client(struct arena *a, const struct headers *h, const struct conf *conf, struct trace *out)
 {
     size_t number = 0;
@@ -50,7 +55,8 @@ static void take_client(struct arena *a, const struct headers *h, const struct c
         out->fields = i + 1;
         return;
     }
-    out->client_error = number == 0 ? "the message has no Received field" : "its Received fields name hosts of this site only";
+    out->client_error =
+        missing(h, number == 0 ? "the message has no Received field" : "its Received fields name no host outside this site");
 }
 
 /* Sendmail, Courier and others leave the sender in a comment: "(envelope-from <a@b>)", "(envelope-from a@b)". */
@@ -80,7 +86,7 @@ static void take_sender(struct arena *a, const struct headers *h, struct trace *
     if (out->fields > 0 && envelope_comment(a, h->v[out->fields - 1].value, &out->sender))
         out->sender_field = out->field;
     else
-        out->sender_error = "the message has no Return-Path field";
+        out->sender_error = missing(h, "the message has no Return-Path field");
 }
 
 void trace_read(struct arena *a, const struct headers *h, const struct conf *conf, struct trace *out)

@@ -30,7 +30,7 @@ struct dns_notes {
     struct map *names;
     struct kept_name *first, **last; /* in the order of asking */
     size_t bytes, max;               /* of names and answers */
-    bool full;
+    bool full, unsaid;               /* no room for more; a name that cannot be in a file was left out */
 };
 
 struct dns_notes *dns_notes_new(size_t max)
@@ -93,11 +93,11 @@ static void keep(struct dns_notes *k, struct str name, enum dns_type type, const
 void dns_notes_keep(struct dns_notes *k, struct str name, enum dns_type type, const struct dns_answer *answer)
 {
     size_t bytes = sizeof(struct kept_name) + name.n + dns_answer_bytes(answer);
-    if (!is_text(name))
-        return;
     pthread_mutex_lock(&k->lock);
     k->full = k->full || bytes > k->max - k->bytes;
-    if (!k->full) {
+    if (!is_text(name)) {
+        k->unsaid = true;
+    } else if (!k->full) {
         k->bytes += bytes;
         keep(k, name, type, answer);
     }
@@ -180,7 +180,7 @@ struct json *dns_notes_json(struct dns_notes *k, struct arena *a, bool (*hides)(
     struct json *root = js_object(a);
     unsigned made_up = 0;
     pthread_mutex_lock(&k->lock);
-    *whole = !k->full;
+    *whole = !k->full && !k->unsaid;
     for (struct kept_name *n = k->first; n != NULL; n = n->next) {
         if (hides != NULL && hides(ctx, n->name))
             *whole = false;

@@ -71,6 +71,8 @@ static bool explanation(struct msg *m, struct redaction *r, bool with_dns, struc
     bool whole = false;
     told.n_edits = 0;
     told.dkim = without_local_parts(m);
+    /* RFC 7208 6.2, 7.2: macros may have put the local part into them. */
+    told.spf.explanation = told.helo.explanation = STR_NONE;
     struct json *doc = outcome_json(m->arena, &told, m->conf);
     if (with_dns)
         js_add_shared(doc, "dns", dns_notes_json(m->notes, m->arena, r != NULL ? redact_hides : NULL, r, &whole));

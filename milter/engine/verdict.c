@@ -42,7 +42,8 @@ static struct word *put(struct line *l, const char *key, enum word_kind kind)
     return w;
 }
 
-/* Mail may put anything in a name. A quote or a backslash of its own would end what it stands in. */
+/* Mail may put anything in a name. A quote or a backslash of its own would end what it stands in, "x,pass/y" or "action=reject"
+ * would look like words of ours. */
 static void escape(struct buf *b, struct str s, size_t max)
 {
     size_t end = b->n + max;
@@ -54,7 +55,7 @@ static void escape(struct buf *b, struct str s, size_t max)
             buf_puts(b, "...");
             return;
         }
-        if (c <= 0x20 || c > 0x7e || c == '"' || c == '\\')
+        if (c <= 0x20 || c > 0x7e || strchr("\"\\=,/", c) != NULL)
             buf_printf(b, "\\x%02x", c);
         else
             buf_char(b, (char)c);
@@ -153,7 +154,7 @@ static void put_exempt(struct line *l, const struct outcome *o)
     if (o->n_signatures == 0 && o->sign_reason != NULL)
         put_quoted(l, "unsigned", o->sign_reason);
     if (o->left_out.n > 0)
-        put_plain(l, "left-out", escaped(l, o->left_out));
+        put_plain(l, "left-out", o->left_out);
 }
 
 static void put_origin(struct line *l, const struct outcome *o)

@@ -120,6 +120,8 @@ static bool start_threads(struct daemon *d, struct conf *c, const char **error)
         milter_use(d->env);
         ok = progress_start() && pthread_create(&thread, NULL, run_libmilter, NULL) == 0;
         *error = ok ? NULL : "no thread to be had";
+    } else {
+        env_free(d->env);
     }
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     return ok;

@@ -28,6 +28,9 @@ void db_init(struct journal_db *db, const struct journal_params *params)
     struct arena *a = arena_new();
     *db = (struct journal_db){ .arena = a, .params = *params, .pack = journal_pack_new() };
     db->params.path = str_cstr(a, str_of(params->path));
+    struct str dir, file;
+    bool bare = !str_rcut(str_of(db->params.path), '/', &dir, &file);
+    db->dir = bare ? "." : dir.n > 0 ? str_cstr(a, dir) : "/";
     db->wal = str_cstr(a, str_printf(a, "%s-wal", params->path));
     db->shm = str_cstr(a, str_printf(a, "%s-shm", params->path));
 }
@@ -66,6 +69,21 @@ enum db_result db_fault(struct journal_db *db)
 
 /* ---- opening ---- */
 
+/* NULL, or why somebody else chooses what is read and written here. */
+static const char *not_ours(const struct journal_db *db, const struct stat *file)
+{
+    struct stat dir;
+    if (!S_ISREG(file->st_mode))
+        return "is no regular file";
+    if (file->st_uid != geteuid())
+        return access(db->params.path, R_OK | W_OK) != 0 ? strerror(errno) : "belongs to another user";
+    if ((file->st_mode & S_IWOTH) != 0)
+        return "everybody can write it";
+    if (stat(db->dir, &dir) == 0 && (dir.st_mode & S_IWOTH) != 0)
+        return "everybody can write in its directory";
+    return access(db->params.path, R_OK | W_OK) != 0 ? strerror(errno) : NULL;
+}
+
 /* A new file is nobody else's to read; those SQLite makes beside it have its mode. An old one is not opened here: closing it would
  * end the locks that this process has on it. */
 static enum db_result make_file(struct journal_db *db)
@@ -79,10 +97,9 @@ static enum db_result make_file(struct journal_db *db)
                          strerror(errno));
     if (stat(db->params.path, &st) != 0)
         return db_refuse(db, DB_LATER, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return db_refuse(db, DB_REFUSED, "is no regular file");
-    if (access(db->params.path, R_OK | W_OK) != 0)
-        return db_refuse(db, DB_REFUSED, strerror(errno));
+    const char *reason = not_ours(db, &st);
+    if (reason != NULL)
+        return db_refuse(db, DB_REFUSED, reason);
     db->dev = st.st_dev;
     db->ino = st.st_ino;
     return DB_DONE;

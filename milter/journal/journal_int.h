@@ -53,7 +53,8 @@ enum db_result {
 struct journal_db {
     struct journal_params params;
     struct arena *arena;
-    const char *wal, *shm; /* paths of the files beside it */
+    const char *dir;       /* where it is, with ... */
+    const char *wal, *shm; /* ... the files beside it */
     sqlite3 *h;            /* NULL: closed */
     sqlite3_stmt *begin, *insert, *expire, *shrink, *pages, *vacuum, *commit;
     struct journal_pack *pack;

@@ -123,6 +123,7 @@ static bool copy_entry(struct reader *r, struct arena *a, struct journal_entry *
     struct str detail;
     bool ok = journal_unpack(r->unpack, column(r->s, 7), &detail);
     e->detail = str_dup(a, detail);
+    e->with_its_id = (size_t)sqlite3_column_int64(r->s, 8);
     return ok;
 }
 
@@ -130,8 +131,9 @@ bool journal_find(struct arena *a, const char *path, struct str queue_id, struct
 {
     struct reader r;
     *error = open_reader(&r, a, path,
-                         "SELECT time, queue_id, domain, action, rule, policy, facts, detail FROM entry WHERE queue_id = ?1"
-                         " ORDER BY time DESC, id DESC LIMIT 1");
+                         "SELECT time, queue_id, domain, action, rule, policy, facts, detail,"
+                         " (SELECT count(*) FROM entry WHERE queue_id = ?1) FROM entry WHERE queue_id = ?1"
+                         " ORDER BY id DESC LIMIT 1");
     if (*error != NULL)
         return false;
     sqlite3_bind_text64(r.s, 1, queue_id.p, queue_id.n, SQLITE_STATIC, SQLITE_UTF8);

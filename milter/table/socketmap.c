@@ -2,9 +2,10 @@
  * socketmap.c - a socketmap server (socketmap_table(5)) asked at run time.
  *
  * Some connections are kept open and answers are kept for a minute. A server that is dead or slow is left alone for some seconds,
- * so that it costs one wait and not one for each message; until then nobody knows, and that is the answer. A kept connection may
- * have been closed by the server meanwhile, so a failure on one is tried again on a new one. The lock is never held while anyone
- * waits for the server.
+ * so that it costs one wait and not one for each message; until then nobody knows, and that is the answer. While it answers others,
+ * a failure is that of its key alone: mail chooses the keys, and must not be able to silence a table. A kept connection may have
+ * been closed by the server meanwhile, so a failure on one is tried again on a new one. The lock is never held while anyone waits
+ * for the server.
  */
 #include <pthread.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct socketmap {
     int idle[SOCKETMAP_IDLE_MAX];
     size_t n_idle;
     bool is_down;
+    int64_t alive_until; /* it has answered lately: it is not down */
     int64_t down_until;  /* nobody asks; then one does, alone */
     int64_t quiet_until; /* nobody warns */
 };
@@ -44,7 +46,8 @@ static void free_server(void *p)
 struct socketmap *socketmap_new(struct arena *a, const char *spec, const struct socketmap_limits *limits)
 {
     struct socketmap *s = ARENA_NEW(a, struct socketmap);
-    *s = (struct socketmap){ .spec = spec, .limits = limits, .down_until = INT64_MIN, .quiet_until = INT64_MIN };
+    *s = (struct socketmap){ .spec = spec, .limits = limits };
+    s->alive_until = s->down_until = s->quiet_until = INT64_MIN;
     if (!socketmap_address_parse(str_of(spec), &s->address))
         BUG("'%s' is no address of a socketmap server", spec);
     pthread_mutex_init(&s->mutex, NULL);
@@ -76,12 +79,13 @@ static bool end(struct socketmap *s, struct str key, const struct socketmap_repl
 {
     int64_t now = clock_ms();
     bool told = reply->answer != TABLE_UNKNOWN, warn = false;
+    int64_t keep_ms = told ? s->limits->keep_ms : s->limits->failure_ms;
     pthread_mutex_lock(&s->mutex);
-    s->is_down = fd < 0;
     if (fd >= 0)
-        socketmap_cache_put(s->cache, key, reply->answer, told ? reply->text : STR_NONE,
-                            now + (told ? s->limits->keep_ms : s->limits->failure_ms));
-    s->down_until = now + (fd >= 0 ? 0 : s->limits->failure_ms);
+        s->alive_until = now + s->limits->lookup_ms;
+    s->is_down = now >= s->alive_until;
+    s->down_until = now + (s->is_down ? s->limits->failure_ms : 0);
+    socketmap_cache_put(s->cache, key, reply->answer, told ? reply->text : STR_NONE, now + keep_ms);
     if (fd >= 0 && s->n_idle < SOCKETMAP_IDLE_MAX) {
         s->idle[s->n_idle++] = fd;
         fd = -1;

@@ -4,6 +4,7 @@
 #include "mailseal/journal.h"
 #include "mailseal/json.h"
 
+#include "milter/cmd/replay.h"
 #include "tests/support/command.h"
 #include "tests/support/files.h"
 
@@ -135,6 +136,23 @@ static void many_groups_are_summed_up(void **state)
     place_free(&p);
 }
 
+static void domains_beyond_the_limit_are_named_so(void **state)
+{
+    (void)state;
+    struct place p = place_new();
+    const struct journal_params params = { p.journal, 64 * 1024 * 1024, 30 * 86400 };
+    const char *error;
+    for (int from = 0; from < REPLAY_GROUPS_MAX + 50; from += 4000) {
+        struct journal *j = journal_start(&params, &error);
+        for (int i = from; i < from + 4000 && i < REPLAY_GROUPS_MAX + 50; i++)
+            add(j, NOW, "B", str_cstr(p.a, str_printf(p.a, "d%d.example", i)), "dmarc=fail");
+        journal_stop(j, 60000);
+    }
+    struct result r = RUN(&p, "--policy", p.policy, "--journal", p.journal, "--examples", "0");
+    assert_non_null(memmem(r.out.p, r.out.n, "\n      53  (other domains): rule 'refuse'", 37));
+    place_free(&p);
+}
+
 static void faults_are_told(void **state)
 {
     (void)state;
@@ -188,7 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_tells_people),           cmocka_unit_test(the_journal_of_the_configuration_is_read),
         cmocka_unit_test(it_tells_scripts),          cmocka_unit_test(faults_are_told),
-        cmocka_unit_test(many_groups_are_summed_up),
+        cmocka_unit_test(many_groups_are_summed_up), cmocka_unit_test(domains_beyond_the_limit_are_named_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #define ZONE                                                                                                                       \
     "{\"good.example\":{\"TXT\":[\"v=spf1 ip4:192.0.2.0/24 -all\"]},\"_dmarc.good.example\":{\"TXT\":[\"v=DMARC1; p=reject\"]},"   \
     "\"shop.example\":{\"TXT\":[\"v=spf1 -all\"]},\"_dmarc.shop.example\":{\"TXT\":[\"v=DMARC1; p=quarantine\"]},"                 \
+    "\"told.example\":{\"TXT\":[\"v=spf1 -all exp=why.example\"]},\"why.example\":{\"TXT\":[\"%{s} may not\"]},"                   \
     "\"slow.example\":\"TIMEOUT\",\"_dmarc.slow.example\":\"TIMEOUT\"}"
 
 /* Writes a file of its own and gives its path; to be unlinked. */

@@ -141,9 +141,45 @@ static void what_does_not_fit_is_left_out(void **state)
     }
 }
 
+/* Whoever looks for " action=" or cuts at commas finds what we said, and nothing a name says. */
+static void no_name_looks_like_a_word(void **state)
+{
+    (void)state;
+    struct drive d;
+    drive(&d, "", "<a@shop.example>", false, FIELDS("From: a@good.example"));
+    struct outcome *o = &d.m->outcome;
+    const struct str name = STR("x action=accept,pass/y");
+    struct dkim_result dkim = { .code = AUTH_FAIL, .domain = name };
+    o->author.domain = o->spf.domain = o->facts.daemon = name;
+    o->dkim = &dkim;
+    o->n_dkim = 1;
+    const char *line = msg_log_line(d.m, name), *first = strstr(line, "action="), *same = "x\\x20action\\x3daccept\\x2cpass\\x2fy";
+    assert_true(first != NULL && first[-1] == ' ');
+    assert_null(strstr(first + 1, "action="));
+    assert_null(strstr(line, ",pass"));
+    const struct str dkim_word = str_printf(d.a, " dkim=fail/%s arc=", same);
+    assert_non_null(strstr(line, str_cstr(d.a, dkim_word)));
+    stop(&d);
+}
+
+/* The names of the fields are ours. */
+static void fields_left_out_are_told_as_they_are(void **state)
+{
+    (void)state;
+    struct drive d;
+    drive(&d, "", "<a@good.example>", true, FIELDS("From: a@good.example"));
+    d.m->outcome.left_out = STR("To,Reply-To");
+    assert_non_null(strstr(msg_log_line(d.m, STR("4XYZ")), " left-out=To,Reply-To "));
+    stop(&d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(words), cmocka_unit_test(one_object),
-                                        cmocka_unit_test(no_message_breaks_it), cmocka_unit_test(what_does_not_fit_is_left_out) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(words),
+                                        cmocka_unit_test(no_name_looks_like_a_word),
+                                        cmocka_unit_test(fields_left_out_are_told_as_they_are),
+                                        cmocka_unit_test(one_object),
+                                        cmocka_unit_test(no_message_breaks_it),
+                                        cmocka_unit_test(what_does_not_fit_is_left_out) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,26 @@ static void make_no_directory(const struct place *p)
     rmdir(p->dir);
 }
 
+static void make_open_to_all(const struct place *p)
+{
+    make_nothing(p);
+    chmod(p->path, 0602);
+}
+static void make_open_directory(const struct place *p)
+{
+    chmod(p->dir, 01777);
+}
+static void make_link_in_open_directory(const struct place *p)
+{
+    assert_int_equal(symlink("/dev/null", p->path), 0);
+    chmod(p->dir, 01777);
+}
+static void make_somebody_elses(const struct place *p)
+{
+    make_nothing(p);
+    assert_int_equal(chown(p->path, 65534, (gid_t)-1), 0);
+}
+
 static void what_is_found(void **state)
 {
     (void)state;
@@ -87,22 +107,26 @@ static void what_is_found(void **state)
         void (*make)(const struct place *p);
         enum db_result want;
         const char *reason;
-        bool not_root; /* whom permissions do not hold */
+        enum { ANYBODY, ROOT, NOT_ROOT } who; /* root is not held by permissions, and can make files of others */
     } rows[] = {
-        { "another program's", make_database, DB_REFUSED, "is the database of another program", false },
-        { "a newer version's", make_newer, DB_REFUSED, "is the journal of another version of mailseal", false },
-        { "a directory", make_directory, DB_REFUSED, "is no regular file", false },
-        { "no directory", make_no_directory, DB_REFUSED, "No such file or directory", false },
-        { "empty", make_nothing, DB_DONE, "", false },
-        { "no database", make_garbage, DB_CORRUPT, "file is not a database", false },
-        { "a damaged schema", make_halfway, DB_CORRUPT, "database disk image is malformed", false },
-        { "not ours to read", make_unreadable, DB_REFUSED, "Permission denied", true },
-        { "a directory that is not ours", make_locked_away, DB_REFUSED, "Permission denied", true },
+        { "another program's", make_database, DB_REFUSED, "is the database of another program", ANYBODY },
+        { "a newer version's", make_newer, DB_REFUSED, "is the journal of another version of mailseal", ANYBODY },
+        { "a directory", make_directory, DB_REFUSED, "is no regular file", ANYBODY },
+        { "no directory", make_no_directory, DB_REFUSED, "No such file or directory", ANYBODY },
+        { "empty", make_nothing, DB_DONE, "", ANYBODY },
+        { "no database", make_garbage, DB_CORRUPT, "file is not a database", ANYBODY },
+        { "a damaged schema", make_halfway, DB_CORRUPT, "database disk image is malformed", ANYBODY },
+        { "not ours to read", make_unreadable, DB_REFUSED, "Permission denied", NOT_ROOT },
+        { "a directory that is not ours", make_locked_away, DB_REFUSED, "Permission denied", NOT_ROOT },
+        { "all may write it", make_open_to_all, DB_REFUSED, "everybody can write it", ANYBODY },
+        { "all may replace it", make_open_directory, DB_REFUSED, "everybody can write in its directory", ANYBODY },
+        { "a link to what is no file", make_link_in_open_directory, DB_REFUSED, "is no regular file", ANYBODY },
+        { "another user's", make_somebody_elses, DB_REFUSED, "belongs to another user", ROOT },
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct place p = place_new();
         char reason[256];
-        if (!rows[i].not_root || geteuid() != 0) {
+        if (rows[i].who == ANYBODY || (rows[i].who == ROOT) == (geteuid() == 0)) {
             rows[i].make(&p);
             ROW_INT(rows[i].name, open_once(&p, reason, sizeof(reason)), rows[i].want);
             ROW_STR(rows[i].name, str_of(reason), str_of(rows[i].reason));

@@ -68,11 +68,33 @@ static void the_newest_of_a_queue_id_is_found(void **state)
     fill(&p);
     assert_true(journal_find(p.a, p.path, STR("A1"), &e, &error));
     ROW_INT("time", e.time, NOW - 10);
+    ROW_INT("entries of the id", e.with_its_id, 2);
     ROW_STR("rule", e.rule, STR("second"));
     ROW_STR("detail", e.detail, STR("{\"spf\":{\"result\":\"fail\"}}"));
     ROW_STR("facts", e.facts, STR("spf=fail dmarc=fail"));
     assert_false(journal_find(p.a, p.path, STR("a1"), &e, &error));
     assert_non_null(strstr(error, "/journal.db': no message with the queue id 'a1'"));
+    place_free(&p);
+}
+
+/* A clock set back: the id was used again, at what seems to be an earlier time. */
+static void the_newest_is_what_was_written_last(void **state)
+{
+    (void)state;
+    struct place p = place_new();
+    struct journal_entry e;
+    const char *error;
+    struct journal_db db;
+    const int64_t times[] = { NOW, NOW - 100, 0 };
+    db_init(&db, &p.params);
+    for (size_t i = 0; i < ROWS(times); i++) {
+        struct queued q = { .entry = entry_at(times[i], "A1"), .bytes = 100 };
+        assert_int_equal(db_write(&db, &q), DB_DONE);
+        assert_true(journal_find(p.a, p.path, STR("A1"), &e, &error));
+        ROW_INT("time", e.time, times[i]);
+        ROW_INT("entries of the id", e.with_its_id, i + 1);
+    }
+    db_free(&db);
     place_free(&p);
 }
 
@@ -136,8 +158,11 @@ static void reading_waits_for_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries_come_oldest_first),   cmocka_unit_test(the_newest_of_a_queue_id_is_found),
-        cmocka_unit_test(what_cannot_be_read_is_said), cmocka_unit_test(words_come_from_the_file),
+        cmocka_unit_test(the_newest_is_what_was_written_last),
+        cmocka_unit_test(entries_come_oldest_first),
+        cmocka_unit_test(the_newest_of_a_queue_id_is_found),
+        cmocka_unit_test(what_cannot_be_read_is_said),
+        cmocka_unit_test(words_come_from_the_file),
         cmocka_unit_test(reading_waits_for_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,9 +169,38 @@ static void kept_answers_outlive_the_server(void **state)
     struct socketmap *s = client(p, &patient);
     struct str value;
     assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
-    assert_int_equal(get(p, s, "garbage", &value), TABLE_UNKNOWN);
-    assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
+    server_stop(&p->server);
     assert_int_equal(get(p, s, "bob", &value), TABLE_UNKNOWN);
+    assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
+    server_start(&p->server, p->dir, script);
+}
+
+/* Whoever writes mail chooses keys: one that breaks something is no reason to know nothing about the others. */
+static void while_it_answers_others_a_failure_is_the_keys(void **state)
+{
+    struct place *p = *state;
+    struct socketmap *s = client(p, &patient);
+    struct str value;
+    assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(get(p, s, "drop", &value), TABLE_UNKNOWN);
+        assert_int_equal(get(p, s, "garbage", &value), TABLE_UNKNOWN);
+    }
+    assert_int_equal(get(p, s, "bob", &value), TABLE_NO);
+    assert_string_equal(server_log(&p->server, p->arena), "ann|drop|drop|garbage|bob|");
+}
+
+/* It has answered, but not for as long as a lookup may take. */
+static void a_server_that_stops_answering_costs_one_wait(void **state)
+{
+    struct place *p = *state;
+    struct socketmap *s = client(p, &hasty);
+    struct str value;
+    assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
+    assert_int_equal(get(p, s, "never", &value), TABLE_UNKNOWN);
+    assert_int_equal(get(p, s, "bob", &value), TABLE_UNKNOWN);
+    assert_int_equal(get(p, s, "ann", &value), TABLE_YES);
+    wait_for_requests(p, 2);
 }
 
 static void a_server_that_comes_back_is_asked_again(void **state)
@@ -339,6 +368,8 @@ int main(void)
         PLACED(a_server_that_only_closes_is_not_asked_forever),
         PLACED(a_broken_server_costs_one_wait),
         PLACED(kept_answers_outlive_the_server),
+        PLACED(while_it_answers_others_a_failure_is_the_keys),
+        PLACED(a_server_that_stops_answering_costs_one_wait),
         PLACED(a_server_that_comes_back_is_asked_again),
         PLACED(one_warning_in_a_while),
         PLACED(keys_have_a_length),
