@@ -14,7 +14,7 @@ static const char *id_of(const struct msg *m)
     return m->queue_id.n > 0 ? str_cstr(m->arena, m->queue_id) : "NOQUEUE";
 }
 
-static bool is_refusal(const struct policy_decision *d)
+bool refuses(const struct policy_decision *d)
 {
     return d->action == ACTION_REJECT || d->action == ACTION_DISCARD;
 }
@@ -31,7 +31,7 @@ static const char *silent(const struct msg *m, const struct policy_facts *f, con
 /* What was not answered might have spared the message, so it is neither refused for good nor thrown away. */
 static void spare(const struct msg *m, const struct policy_facts *f, struct policy_decision *d)
 {
-    if (silent(m, f, d) == NULL || !is_refusal(d))
+    if (silent(m, f, d) == NULL || !refuses(d))
         return;
     if (f->no_tempfail) {
         d->action = ACTION_QUARANTINE;
@@ -48,7 +48,7 @@ static void spare(const struct msg *m, const struct policy_facts *f, struct poli
 static void note_spared(const struct msg *m)
 {
     const struct policy_decision *said = &m->outcome.said, *done = &m->outcome.decision;
-    if (is_refusal(said) && done->rule == said->rule && (done->action == ACTION_TEMPFAIL || done->action == ACTION_QUARANTINE))
+    if (refuses(said) && done->rule == said->rule && (done->action == ACTION_TEMPFAIL || done->action == ACTION_QUARANTINE))
         log_warning("%s: no answer from %s, so rule '%s' does not %s", id_of(m), silent(m, &m->outcome.facts, said), said->rule,
                     name_of(action_names, (int)said->action));
 }

@@ -160,6 +160,8 @@ void facts_of(struct msg *m);
 
 /* decide.c: facts to decision. */
 void outcome_decide(struct msg *m);
+/* For good: rejected, or thrown away. */
+bool refuses(const struct policy_decision *d);
 
 /* outage.c: answers that did not come. Count the questions of a message before it is decided. */
 void outage_count(struct msg *m);

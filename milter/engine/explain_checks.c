@@ -6,6 +6,18 @@
 #include "engine_int.h"
 #include "page.h"
 
+/* What lies behind the reasons one meets most, and those that speak the language of the RFCs. */
+struct hint {
+    const char *reason, *hint;
+};
+
+static const char *hint_of(const struct hint *hints, const struct json *result)
+{
+    while (hints->reason != NULL && !page_is(result, "reason", hints->reason))
+        hints++;
+    return hints->hint;
+}
+
 /* ---- the author ---- */
 
 void explain_author(struct page *p)
@@ -103,29 +115,20 @@ void explain_spf(struct page *p)
 
 /* ---- DKIM ---- */
 
-/* What lies behind the reasons one meets most. */
-static const char *dkim_hint(const struct json *signature)
-{
-    static const struct {
-        const char *reason, *hint;
-    } rows[] = {
-        { "body hash did not verify", "the text was changed after it was signed, as mailing lists do that add a footer" },
-        { "signature did not verify",
-          "a signed header field, often the subject, was changed on the way, or the signature was made up" },
-        { "no key record", "the key is not published, or not any more: nobody can verify the signature" },
-        { "key revoked", "the domain has withdrawn the key" },
-        { "no answer to the key lookup", "the DNS did not answer, the signature may be good" },
-        { "l= leaves the end of the body unsigned", "somebody may have added text below what was signed" },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (page_is(signature, "reason", rows[i].reason))
-            return rows[i].hint;
-    return NULL;
-}
+static const struct hint dkim_hints[] = {
+    { "body hash did not verify", "the text was changed after it was signed, as mailing lists do that add a footer" },
+    { "signature did not verify",
+      "a signed header field, often the subject, was changed on the way, or the signature was made up" },
+    { "no key record", "the key is not published, or not any more: nobody can verify the signature" },
+    { "key revoked", "the domain has withdrawn the key" },
+    { "no answer to the key lookup", "the DNS did not answer, the signature may be good" },
+    { "l= leaves the end of the body unsigned", "somebody may have added text below what was signed" },
+    { NULL, NULL },
+};
 
 static void say_signature(struct page *p, const struct json *s)
 {
-    const char *hint = dkim_hint(s), *domain = page_text(s, "domain").n > 0 ? page_member(p, s, "domain") : "(no domain)";
+    const char *hint = hint_of(dkim_hints, s), *domain = page_text(s, "domain").n > 0 ? page_member(p, s, "domain") : "(no domain)";
     const char *key = page_member(p, s, "selector"), *reason = page_member(p, s, "reason");
     if (page_is(s, "result", "pass"))
         page_item(p, 0, "-", "DKIM: pass for %s: the signature is good, made with its key \"%s\"%s%s.", domain, key,
@@ -272,9 +275,24 @@ static void say_alignment(struct page *p, const struct json *dmarc)
         say_aligned(p, "DKIM", js_item(list, i), page_truth(js_item(list, i), "aligned"));
 }
 
+static const struct hint dmarc_hints[] = {
+    { "SPF and DKIM are aligned", "both passed for the author's domain or its organization" },
+    { "SPF is aligned", "SPF passed for the author's domain or its organization" },
+    { "DKIM is aligned", "a signature of the author's domain or its organization is good" },
+    { "no aligned identifier passed", "no check passed for the author's domain or its organization" },
+    { "no aligned identifier among the first domains looked at",
+      "no check passed for the author's domain or its organization, as far as was looked: there are too many signatures" },
+    { "an identifier might align, but the DNS did not answer",
+      "a check may have passed for the author's domain or its organization, but nobody can tell without the answer" },
+    { "the DMARC record has no valid policy and no valid rua: it does not apply",
+      "the record does not say what is to be done, nor where reports go, so it is as if there were none" },
+    { NULL, NULL },
+};
+
 void explain_dmarc(struct page *p)
 {
     const struct json *dmarc = js_member(p->doc, "dmarc");
+    const char *hint = hint_of(dmarc_hints, dmarc);
     page_title(p, "DMARC", "do the checks that passed belong to the author?");
     bool applies = page_text(dmarc, "tag").n > 0;
     if (js_count(js_member(dmarc, "queries")) > 0)
@@ -284,5 +302,6 @@ void explain_dmarc(struct page *p)
     say_organization(p, dmarc);
     if (applies)
         say_alignment(p, dmarc);
-    page_say(p, 0, "Result: DMARC %s: %s.", page_member(p, dmarc, "result"), page_member(p, dmarc, "reason"));
+    page_say(p, 0, "Result: DMARC %s: %s.%s%s%s", page_member(p, dmarc, "result"), page_member(p, dmarc, "reason"),
+             hint != NULL ? " That is: " : "", hint != NULL ? hint : "", hint != NULL ? "." : "");
 }

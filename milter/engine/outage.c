@@ -81,11 +81,6 @@ static bool lacks_answers(struct policy_facts f)
     return false;
 }
 
-static bool is_refusal(const struct policy_decision *d)
-{
-    return d->action == ACTION_REJECT || d->action == ACTION_DISCARD;
-}
-
 /* Would it be refused even if every missing answer spoke for it? Then it is not for want of an answer. */
 static bool is_refused_anyway(struct msg *m, struct policy_facts f)
 {
@@ -97,7 +92,7 @@ static bool is_refused_anyway(struct msg *m, struct policy_facts f)
             f.aligned = true;
         }
     policy_decide(m->conf->policy, &f, m->arena, &d);
-    return is_refusal(&d);
+    return refuses(&d);
 }
 
 void outage_begin(struct msg *m)
@@ -112,7 +107,7 @@ void outage_begin(struct msg *m)
 
 void outage_soften(struct msg *m, const struct policy_facts *f, struct policy_decision *d)
 {
-    if (!m->released || (d->action != ACTION_ACCEPT && (!is_refusal(d) || is_refused_anyway(m, *f))))
+    if (!m->released || (d->action != ACTION_ACCEPT && (!refuses(d) || is_refused_anyway(m, *f))))
         return;
     d->action = ACTION_LABEL;
     d->code = 0;

@@ -152,9 +152,54 @@ static void the_text_is_printable(void **state)
     arena_free(a);
 }
 
+static struct str source(struct arena *a, const char *path)
+{
+    FILE *f = fopen(test_path(a, path), "r");
+    assert_non_null(f);
+    char *text = arena_alloc(a, 65536);
+    size_t n = fread(text, 1, 65536, f);
+    fclose(f);
+    return (struct str){ text, n };
+}
+
+/* The next literal of a source, or false. */
+static bool next_literal(struct str *rest, struct str *literal)
+{
+    struct str before;
+    return str_cut(*rest, '"', &before, rest) && str_cut(*rest, '"', literal, rest);
+}
+
+/* A reason that speaks of identifiers and their alignment is also given in plain words. */
+static void reasons_of_the_rfc_are_translated(void **state)
+{
+    (void)state;
+    static const char *const sources[] = { "milter/dmarc/dmarc_eval.c", "milter/dmarc/dmarc_discover.c" };
+    static const char *const terms[] = { "identifier", "align", "rua" };
+    struct arena *a = arena_new();
+    size_t found = 0;
+    for (size_t i = 0; i < ROWS(sources); i++) {
+        struct str literal, rest = source(a, sources[i]);
+        while (next_literal(&rest, &literal)) {
+            bool term = false;
+            for (size_t k = 0; k < ROWS(terms); k++)
+                term = term || memmem(literal.p, literal.n, terms[k], strlen(terms[k])) != NULL;
+            if (!term || memchr(literal.p, '\n', literal.n) != NULL)
+                continue;
+            struct json *doc = js_object(a);
+            js_add_text(js_add_object(doc, "dmarc"), "reason", literal);
+            if (strstr(told(a, printed(a, doc)), "That is: ") == NULL)
+                fail_msg("not translated: %.*s", STR_FMT(literal));
+            found++;
+        }
+    }
+    ROW_INT("reasons", found, 7);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(sentences), cmocka_unit_test(an_empty_document_is_no_harm),
-                                        cmocka_unit_test(the_text_is_printable) };
+                                        cmocka_unit_test(the_text_is_printable),
+                                        cmocka_unit_test(reasons_of_the_rfc_are_translated) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
