@@ -1,6 +1,7 @@
 """A socketmap server (socketmap_table(5)) in a thread, for the daemon and for Postfix's own postmap."""
 import os
 import pathlib
+import socket
 import socketserver
 import threading
 
@@ -32,6 +33,12 @@ class Socketmap(socketserver.ThreadingUnixStreamServer):
         os.chmod(path, 0o666)
         self.tables = tables
         self.asked = []
+        self.connections = []
+
+    def get_request(self):
+        connection = super().get_request()
+        self.connections.append(connection[0])
+        return connection
 
     def answer(self, name, key):
         self.asked.append((name, key))
@@ -51,4 +58,9 @@ class Socketmap(socketserver.ThreadingUnixStreamServer):
     def __exit__(self, *_):
         self.shutdown()
         self.server_close()
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the client was first
         self.path.unlink()
