@@ -1,4 +1,5 @@
 """A socketmap server (socketmap_table(5)) in a thread, for the daemon and for Postfix's own postmap."""
+import contextlib
 import os
 import pathlib
 import socket
@@ -8,6 +9,10 @@ import threading
 
 class Question(socketserver.StreamRequestHandler):
     def handle(self):
+        with contextlib.suppress(ConnectionError):  # the other side may end it at any time
+            self.answer_all()
+
+    def answer_all(self):
         while (length := self.read_length()) is not None:
             name, _, key = self.rfile.read(length).decode().partition(" ")
             if self.rfile.read(1) != b",":
@@ -59,8 +64,6 @@ class Socketmap(socketserver.ThreadingUnixStreamServer):
         self.shutdown()
         self.server_close()
         for connection in self.connections:
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the client was first
         self.path.unlink()

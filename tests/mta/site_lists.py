@@ -1,4 +1,5 @@
-"""The lists of a site, in files and from a server: what they do to mail, and what happens when they change, break or fall silent."""
+"""The lists of a site, in files and from a server: what they do to mail, and what happens when they change, break or fall
+silent."""
 import threading
 import time
 
@@ -55,8 +56,8 @@ ROWS = {
     "a domain without a record": ("treat-as-reject", "recordless.example", lambda _: RECORDLESS, "x@attacker.example", ATTACKER,
                                   "550 5.7.1 Email in the name of recordless.example must be authenticated",
                                   'dmarc=none action=reject rule="treat-as-reject"'),
-    "a domain without a record, aligned": ("treat-as-reject", "kept.example", lambda _: KEPT, "info@kept.example", ATTACKER, "accept",
-                                           'spf=pass/kept.example dmarc=none action=accept rule="default"'),
+    "a domain without a record, aligned": ("treat-as-reject", "kept.example", lambda _: KEPT, "info@kept.example", ATTACKER,
+                                           "accept", 'spf=pass/kept.example dmarc=none action=accept rule="default"'),
     "a domain that must not be rejected": ("never-reject", "bank.example", spoof, "x@attacker.example", ATTACKER, "label",
                                            'dmarc=fail policy=reject action=label rule="never-reject"'),
     "a domain that signs all, and did not": ("require-dkim", "friend.example", lambda _: UNSIGNED, "ann@friend.example", FRIEND,
