@@ -203,3 +203,15 @@ def _(site):
             want_equal(f"one wait for all at once, in {all_of_them:.1f} s", True, all_of_them < 5)
         for _ in range(13):
             site.daemon.verdict()
+
+
+@case("lists: a slow server that has every list costs one wait, and mail that is in order passes")
+def _(site):
+    with Slow(site.daemon.dir / "lists", {}) as server:
+        with configured(site.daemon, options_of(server, *LISTS)):
+            reply, first = timed(site.send, site.sign(PLAIN))
+            want_done(site, reply, "accept", "dmarc=pass action=accept")
+            want_equal(f"a bounded wait, which was {first:.1f} s", True, first < 4)
+            reply, second = timed(site.send, site.sign(PLAIN))
+            want_done(site, reply, "accept", "dmarc=pass action=accept")
+            want_equal(f"no further wait, in {second:.1f} s", True, second < 1.5)
