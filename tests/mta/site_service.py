@@ -132,14 +132,17 @@ def _(site):
     for queue_id in ids:
         entry_of(site, queue_id)
     want_match("log", "journal '.*' can be written again", site.daemon.log())
+    garbage = b"This is no database. " * 5000
     other = path.with_name("other")
-    other.write_bytes(b"This is no database. " * 5000)
+    other.write_bytes(garbage)
     other.chmod(0o600)
     other.rename(path)
-    ids = [goes_on("garbage") for _ in range(3)]
-    for queue_id in ids:
+    for queue_id in [goes_on("garbage") for _ in range(3)]:
         entry_of(site, queue_id)
     want_match("log", "error: journal '.*' is corrupt .* set aside as '.*journal.corrupt-[0-9]+' and begun anew", site.daemon.log())
+    path.write_bytes(garbage)
+    for queue_id in [goes_on("garbage written into it") for _ in range(3)]:
+        entry_of(site, queue_id)
     path.unlink()
     entry_of(site, goes_on("gone"))
 
@@ -271,7 +274,7 @@ def _(site):
                    site.daemon.log())
 
 
-@case("outage: a dead resolver: mail is released with a label, one error says so, and it ends")
+@case("outage: a dead resolver: one error, and mail is released with a label, or all deferred where the site wants that")
 def _(site):
     daemon = site.daemon
     daemon.stop()
@@ -290,6 +293,15 @@ def _(site):
         want_words("label", "label; dmarc=temperror", "".join(values(site.delivered(replies[-1]), "X-Mailseal-Label")))
         lines = [daemon.verdict() for _ in replies]
         want_words("verdict line", 'dmarc=temperror action=label deferral="resolver down, released"', lines[-1])
+        reply = site.send(b"From: x@bank.example\n" + PLAIN, client=ATTACKER)
+        want_match("reply to what no answer could help", r"\A550 5\.7\.1 .*from=repeated", reply)
+        daemon.verdict()
+        with configured(daemon, "resolver-down = tempfail\n"):
+            reply = site.send(site.sign(PLAIN))
+            want_match("reply", r"\A451 4\.4\.3 The DNS does not answer us", reply)
+            want_words("verdict line", 'action=tempfail deferral="resolver down, deferred"', daemon.verdict())
+            site.delivered(site.submit(OURS))
+            want_match("verdict line", "signatures=2 .*action=accept", daemon.verdict())
         said = re.findall(r"error: the resolver is down: [^\n]*", daemon.log()[before:])
         want_equal(f"errors about it {said}", 1, len(said))
     finally:
