@@ -139,7 +139,8 @@ struct conf {
     /* Tables of the options of these names, open; NULL: none. The first is of TABLE_CLIENTS, the others of TABLE_DOMAINS, of the
      * author. */
     struct table *exempt_clients, *exempt_dkim_domains, *treat_as_reject, *never_reject, *require_dkim;
-    struct policy *policy; /* the profile, read */
+    struct table_servers *servers; /* of all tables but those of the profile */
+    struct policy *policy;         /* the profile, read */
     struct keyring *keyring;
     struct login_map *logins;           /* or NULL */
     struct sign_algorithms *algorithms; /* sign-algorithms, read */

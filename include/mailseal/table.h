@@ -22,10 +22,16 @@ enum table_kind {
     TABLE_TEXT     /* "KEY VALUE", each key once, compared without regard to case */
 };
 
+/* The servers of tables that are read together: one that does not answer is left alone by all of them. */
+struct table_servers;
+struct table_servers *table_servers_new(struct arena *a);
+
 /* spec: PATH, file:PATH, socketmap:unix:/PATH:NAME or socketmap:inet:ADDRESS:PORT:NAME, where ADDRESS is an IP address (IPv6 in
  * brackets) or "localhost". The table lives as long as the arena. NULL with "file:line: what is wrong" (or without a line) in the
- * arena: then nothing was read. A server need not be there yet. */
-struct table *table_read(struct arena *a, const char *spec, enum table_kind kind, const char **error);
+ * arena: then nothing was read. A server need not be there yet. servers: in an arena that lives as long; NULL:
+ * those of no other table. */
+struct table *table_read(struct arena *a, struct table_servers *servers, const char *spec, enum table_kind kind,
+                         const char **error);
 /* NULL, or a literal: what is wrong with the form of a spec ("is no ..."). No file is touched. */
 const char *table_spec_fault(struct str spec);
 bool table_spec_is_server(struct str spec);
@@ -37,7 +43,7 @@ const char *table_spec(const struct table *t);
 size_t table_count(const struct table *t); /* entries of a file; 0 for a server */
 
 /* Looking up, in any thread. A server is asked within two seconds in all, its answers are kept for a minute, a failure for five
- * seconds: that of a key, or of the server and all its keys when it has answered nobody for two. What it cannot tell is logged,
+ * seconds: that of a key, or of the server with all its tables when it has answered nobody for two. What it cannot tell is logged,
  * once a minute at most. An empty domain and an unknown address are in no table. */
 
 /* domain in normal form. A server is asked for DOMAIN, then for .PARENT of each parent of 16 labels at most, the nearest first; any

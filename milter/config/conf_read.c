@@ -93,7 +93,7 @@ static bool read_sources(struct conf *c, struct conf_text *t)
         return false;
     keyring_set_sources(c->keyring, dir, table, server);
     if (c->sender_login_map[0] != '\0')
-        c->logins = login_map_read(c->arena, t->arena, c->sender_login_map, &t->error);
+        c->logins = login_map_read(c->arena, t->arena, c->servers, c->sender_login_map, &t->error);
     return c->sender_login_map[0] == '\0' || c->logins != NULL;
 }
 
@@ -104,7 +104,7 @@ static bool open_table(struct conf *c, struct conf_text *t, const char *option, 
     const char *error;
     if (spec[0] == '\0')
         return true;
-    *out = table_read(c->arena, spec, kind, &error);
+    *out = table_read(c->arena, c->servers, spec, kind, &error);
     return *out != NULL || conf_text_fail(t, conf_section_line(&t->top, option), "%s: %s", option, error);
 }
 
@@ -153,6 +153,7 @@ struct conf *conf_read(const char *path, int flags, char **error)
     struct conf *c = ARENA_NEW(a, struct conf);
     struct conf_text t;
     c->arena = a;
+    c->servers = table_servers_new(a);
     atomic_init(&c->refs, 1);
     conf_text_init(&t, scratch, path != NULL ? path : INSTALLED);
     bool ok = read_conf(c, &t, path == NULL && (flags & CONF_DEFAULTS_OK) != 0);

@@ -162,6 +162,7 @@ struct sign_algorithms *sign_algorithms_new(struct arena *a, const struct string
 
 /* ---- login_map.c ---- */
 /* A file or a server. NULL with an error in scratch, or in the arena. */
-struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *spec, const char **error);
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, struct table_servers *servers, const char *spec,
+                                 const char **error);
 
 #endif

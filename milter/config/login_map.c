@@ -56,7 +56,8 @@ static bool add_line(struct login_map *m, struct table_file *f, struct str entry
     return true;
 }
 
-struct login_map *login_map_read(struct arena *a, struct arena *scratch, const char *spec, const char **error)
+struct login_map *login_map_read(struct arena *a, struct arena *scratch, struct table_servers *servers, const char *spec,
+                                 const char **error)
 {
     struct login_map *m = ARENA_NEW(a, struct login_map);
     struct table_file f;
@@ -64,7 +65,7 @@ struct login_map *login_map_read(struct arena *a, struct arena *scratch, const c
     struct logins *last = NULL;
     *m = (struct login_map){ .arena = a, .by_address = map_new(a) };
     if (table_spec_is_server(str_of(spec))) {
-        m->server = table_read(a, spec, TABLE_TEXT, error);
+        m->server = table_read(a, servers, spec, TABLE_TEXT, error);
         return m->server != NULL ? m : NULL;
     }
     bool ok = table_file_open(&f, a, scratch, str_cstr(scratch, table_spec_path(str_of(spec))));

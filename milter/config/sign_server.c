@@ -30,8 +30,8 @@ struct sign_server *sign_server_new(struct arena *a, const struct conf *c, const
     struct sign_server *s = ARENA_NEW(a, struct sign_server);
     *s = (struct sign_server){ .how = &c->sign, .all = c->sign_all_matches };
     atomic_init(&s->quiet_until, INT64_MIN);
-    s->patterns = table_read(a, c->signing_table, TABLE_TEXT, error);
-    s->keys = s->patterns != NULL ? table_read(a, c->key_table, TABLE_TEXT, error) : NULL;
+    s->patterns = table_read(a, c->servers, c->signing_table, TABLE_TEXT, error);
+    s->keys = s->patterns != NULL ? table_read(a, c->servers, c->key_table, TABLE_TEXT, error) : NULL;
     return s->keys != NULL ? s : NULL;
 }
 

@@ -51,7 +51,9 @@ static const char *find_table(struct arena *a, struct tables *tables, struct str
     }
     if (tables->n == POLICY_TABLES_MAX)
         return str_cstr(a, str_printf(a, "more than %d tables", POLICY_TABLES_MAX));
-    t = table_read(a, spec, TABLE_DOMAINS, &error);
+    if (tables->servers == NULL)
+        tables->servers = table_servers_new(a);
+    t = table_read(a, tables->servers, spec, TABLE_DOMAINS, &error);
     if (t == NULL)
         return error;
     *out = tables->v[tables->n++] = t;

@@ -60,6 +60,7 @@ struct condition {
 /* condition.c. The tables that conditions name are opened once each. */
 struct tables {
     const char *dir; /* for relative paths */
+    struct table_servers *servers;
     struct table *v[POLICY_TABLES_MAX];
     size_t n;
 };

@@ -1,11 +1,10 @@
 /*
  * socketmap.c - a socketmap server (socketmap_table(5)) asked at run time.
  *
- * Some connections are kept open and answers are kept for a minute. A server that is dead or slow is left alone for some seconds,
- * so that it costs one wait and not one for each message; until then nobody knows, and that is the answer. While it answers others,
- * a failure is that of its key alone: mail chooses the keys, and must not be able to silence a table. A kept connection may have
- * been closed by the server meanwhile, so a failure on one is tried again on a new one. The lock is never held while anyone waits
- * for the server.
+ * Some connections are kept open and answers are kept for a minute. A server that is dead or slow is left alone for some seconds
+ * (socketmap_health.c), so that it costs one wait and not one for each message or table; until then nobody knows, and that is the
+ * answer. While it answers others, a failure is that of its key alone. A kept connection may have been closed by the server
+ * meanwhile, so a failure on one is tried again on a new one. The lock is never held while anyone waits for the server.
  */
 #include <pthread.h>
 #include <unistd.h>
@@ -24,13 +23,11 @@ struct socketmap {
     const char *spec;
     struct socketmap_address address;
     const struct socketmap_limits *limits;
-    pthread_mutex_t mutex; /* guards all below */
+    struct socketmap_health *health; /* of the server, shared with its other tables */
+    pthread_mutex_t mutex;           /* guards all below */
     struct socketmap_cache *cache;
     int idle[SOCKETMAP_IDLE_MAX];
     size_t n_idle;
-    bool is_down;
-    int64_t alive_until; /* it has answered lately: it is not down */
-    int64_t down_until;  /* nobody asks; then one does, alone */
     int64_t quiet_until; /* nobody warns */
 };
 
@@ -43,13 +40,14 @@ static void free_server(void *p)
     pthread_mutex_destroy(&s->mutex);
 }
 
-struct socketmap *socketmap_new(struct arena *a, const char *spec, const struct socketmap_limits *limits)
+struct socketmap *socketmap_new(struct arena *a, struct table_servers *servers, const char *spec,
+                                const struct socketmap_limits *limits)
 {
     struct socketmap *s = ARENA_NEW(a, struct socketmap);
-    *s = (struct socketmap){ .spec = spec, .limits = limits };
-    s->alive_until = s->down_until = s->quiet_until = INT64_MIN;
+    *s = (struct socketmap){ .spec = spec, .limits = limits, .quiet_until = INT64_MIN };
     if (!socketmap_address_parse(str_of(spec), &s->address))
         BUG("'%s' is no address of a socketmap server", spec);
+    s->health = socketmap_health_of(servers, &s->address);
     pthread_mutex_init(&s->mutex, NULL);
     s->cache = socketmap_cache_new(a, limits->answers);
     arena_defer(a, free_server, s);
@@ -65,9 +63,8 @@ static bool begin(struct socketmap *s, struct arena *a, struct str key, enum tab
     *answer = TABLE_UNKNOWN;
     *fd = -1;
     pthread_mutex_lock(&s->mutex);
-    bool known = socketmap_cache_get(s->cache, a, key, now, answer, value) || now < s->down_until;
-    if (!known && s->is_down)
-        s->down_until = now + s->limits->lookup_ms;
+    bool known = socketmap_cache_get(s->cache, a, key, now, answer, value) ||
+                 !socketmap_health_may_ask(s->health, now, s->limits->lookup_ms);
     if (!known && s->n_idle > 0)
         *fd = s->idle[--s->n_idle];
     pthread_mutex_unlock(&s->mutex);
@@ -80,11 +77,8 @@ static bool end(struct socketmap *s, struct str key, const struct socketmap_repl
     int64_t now = clock_ms();
     bool told = reply->answer != TABLE_UNKNOWN, warn = false;
     int64_t keep_ms = told ? s->limits->keep_ms : s->limits->failure_ms;
+    socketmap_health_note(s->health, fd >= 0, now, s->limits);
     pthread_mutex_lock(&s->mutex);
-    if (fd >= 0)
-        s->alive_until = now + s->limits->lookup_ms;
-    s->is_down = now >= s->alive_until;
-    s->down_until = now + (s->is_down ? s->limits->failure_ms : 0);
     socketmap_cache_put(s->cache, key, reply->answer, told ? reply->text : STR_NONE, now + keep_ms);
     if (fd >= 0 && s->n_idle < SOCKETMAP_IDLE_MAX) {
         s->idle[s->n_idle++] = fd;

@@ -81,7 +81,7 @@ const char *table_spec_below(struct arena *a, const char *dir, struct str spec)
 
 /* ---- the table ---- */
 
-struct table *table_read(struct arena *a, const char *spec, enum table_kind kind, const char **error)
+struct table *table_read(struct arena *a, struct table_servers *servers, const char *spec, enum table_kind kind, const char **error)
 {
     struct table *t = ARENA_NEW(a, struct table);
     struct str path;
@@ -94,7 +94,7 @@ struct table *table_read(struct arena *a, const char *spec, enum table_kind kind
     t->spec = str_cstr(a, str_of(spec));
     t->clients = kind == TABLE_CLIENTS;
     if (server_of(str_of(t->spec), &path))
-        t->server = socketmap_new(a, path.p, &socketmap_limits);
+        t->server = socketmap_new(a, servers != NULL ? servers : table_servers_new(a), path.p, &socketmap_limits);
     else if (path_of(str_of(t->spec), &path))
         t->file = table_entries_read(a, path.p, kind, error);
     return *error == NULL ? t : NULL;

@@ -2,7 +2,8 @@
  * table_int.h - what the files of the table room share.
  *
  * A table is the entries of a file or a socketmap server. Of a server, socketmap_wire.c knows the bytes, socketmap_conn.c the
- * sockets, socketmap_cache.c the answers of the last minute, and socketmap.c when to use which.
+ * sockets, socketmap_cache.c the answers of the last minute, socketmap_health.c whether it answers at all, and socketmap.c when to
+ * use which.
  */
 #ifndef MAILSEAL_TABLE_INT_H
 #define MAILSEAL_TABLE_INT_H
@@ -67,7 +68,6 @@ bool socketmap_cache_get(const struct socketmap_cache *c, struct arena *a, struc
                          struct str *value);
 void socketmap_cache_put(struct socketmap_cache *c, struct str key, enum table_answer answer, struct str value, int64_t until);
 
-/* ---- socketmap.c: a server ---- */
 struct socketmap_limits {
     int64_t lookup_ms;  /* one lookup with all it asks */
     int64_t keep_ms;    /* an answer is kept */
@@ -75,10 +75,22 @@ struct socketmap_limits {
     int64_t warn_ms;    /* between two warnings about one server */
     size_t answers;     /* kept at most */
 };
+
+/* ---- socketmap_health.c: whether a server answers, for all its tables; in any thread ---- */
+struct socketmap_health;
+/* That of the server at the address, which the name of a table is no part of. While tables are read only. */
+struct socketmap_health *socketmap_health_of(struct table_servers *all, const struct socketmap_address *address);
+/* False: it is left alone for now. After a failure one is told true, and others only when lookup_ms have passed without a note. A
+ * server that has answered within lookup_ms is not down for a failure. */
+bool socketmap_health_may_ask(struct socketmap_health *h, int64_t now, int64_t lookup_ms);
+void socketmap_health_note(struct socketmap_health *h, bool answered, int64_t now, const struct socketmap_limits *limits);
+
+/* ---- socketmap.c: a table of a server ---- */
 extern const struct socketmap_limits socketmap_limits;
 struct socketmap;
 /* spec is what follows "socketmap:", of the right form; it and the limits are borrowed. */
-struct socketmap *socketmap_new(struct arena *a, const char *spec, const struct socketmap_limits *limits);
+struct socketmap *socketmap_new(struct arena *a, struct table_servers *servers, const char *spec,
+                                const struct socketmap_limits *limits);
 enum table_answer socketmap_get(struct socketmap *s, struct arena *a, struct str key, struct str *value);
 enum table_answer socketmap_has_domain(struct socketmap *s, struct str domain);
 

@@ -27,7 +27,7 @@ static void logins_may_use_their_addresses(void **state)
     (void)state;
     struct arena *a = arena_new();
     const char *dir = make_directory(a), *error = NULL;
-    struct login_map *m = login_map_read(a, a, write_file(a, dir, "map", STR(MAP), 0644), &error);
+    struct login_map *m = login_map_read(a, a, NULL, write_file(a, dir, "map", STR(MAP), 0644), &error);
     if (m == NULL)
         fail_msg("%s", error);
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -53,10 +53,10 @@ static void faults_are_refused_with_their_line(void **state)
     struct arena *a = arena_new();
     const char *dir = make_directory(a), *error = NULL;
     for (size_t i = 0; i < ROWS(refused); i++) {
-        assert_null(login_map_read(a, a, write_file(a, dir, "map", str_of(refused[i].text), 0644), &error));
+        assert_null(login_map_read(a, a, NULL, write_file(a, dir, "map", str_of(refused[i].text), 0644), &error));
         ROW_STR(refused[i].text, str_of(error), str_printf(a, "%s/map%s", dir, refused[i].want));
     }
-    assert_null(login_map_read(a, a, "/nowhere/map", &error));
+    assert_null(login_map_read(a, a, NULL, "/nowhere/map", &error));
     assert_string_equal(error, "/nowhere/map: No such file or directory");
     remove_directory(a, dir);
     arena_free(a);
@@ -88,7 +88,7 @@ static void a_server_is_asked_the_same(void **state)
     struct server server;
     const char *dir = make_directory(a), *error = NULL;
     server_start(&server, dir, script);
-    struct login_map *m = login_map_read(a, a, str_cstr(a, str_printf(a, "socketmap:unix:%s:list", server.path)), &error);
+    struct login_map *m = login_map_read(a, a, NULL, str_cstr(a, str_printf(a, "socketmap:unix:%s:list", server.path)), &error);
     assert_non_null(m);
     for (size_t i = 0; i < ROWS(asked); i++) {
         const char *name = str_cstr(a, str_printf(a, "%s as %s@%s", asked[i].login, asked[i].local, asked[i].domain));

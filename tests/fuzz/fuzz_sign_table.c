@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else if (strncmp(error, "/proc/self/fd/", 14) != 0)
             abort();
     }
-    struct login_map *m = login_map_read(a, a, path, &error);
+    struct login_map *m = login_map_read(a, a, NULL, path, &error);
     if (m != NULL && login_map_ask(m, STR("ann"), STR("ann"), STR("a.example")) == TABLE_YES && patterns.n < 3)
         abort();
     close_file(path);

@@ -35,10 +35,10 @@ def want_none(what, pattern, got):
 cases = []
 
 
-def case(name):
-    """Registers a function as a check of this name; it is given what run_cases() is given."""
+def case(name, first=False):
+    """Registers a function as a check of this name, the last or the first; it is given what run_cases() is given."""
     def register(function):
-        cases.append((name, function))
+        cases.insert(0 if first else len(cases), (name, function))
         return function
     return register
 

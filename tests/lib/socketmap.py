@@ -1,12 +1,18 @@
 """A socketmap server (socketmap_table(5)) in a thread, for the daemon and for Postfix's own postmap."""
+import contextlib
 import os
 import pathlib
+import socket
 import socketserver
 import threading
 
 
 class Question(socketserver.StreamRequestHandler):
     def handle(self):
+        with contextlib.suppress(ConnectionError):  # the other side may end it at any time
+            self.answer_all()
+
+    def answer_all(self):
         while (length := self.read_length()) is not None:
             name, _, key = self.rfile.read(length).decode().partition(" ")
             if self.rfile.read(1) != b",":
@@ -32,6 +38,12 @@ class Socketmap(socketserver.ThreadingUnixStreamServer):
         os.chmod(path, 0o666)
         self.tables = tables
         self.asked = []
+        self.connections = []
+
+    def get_request(self):
+        connection = super().get_request()
+        self.connections.append(connection[0])
+        return connection
 
     def answer(self, name, key):
         self.asked.append((name, key))
@@ -51,4 +63,7 @@ class Socketmap(socketserver.ThreadingUnixStreamServer):
     def __exit__(self, *_):
         self.shutdown()
         self.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self.path.unlink()

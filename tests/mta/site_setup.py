@@ -1,4 +1,5 @@
 """The daemon behind a private Postfix, and the ways to send through them; what the tests of this directory share."""
+import contextlib
 import json
 import pathlib
 import re
@@ -7,7 +8,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/lib"))
 
-from checks import Failed, want_equal, want_match  # noqa: E402
+from checks import Failed, want_equal, want_match, want_none  # noqa: E402
 from daemon import AUTHSERV_ID, Daemon  # noqa: E402
 from machine import run  # noqa: E402
 from message import values, without_envelope  # noqa: E402
@@ -150,6 +151,20 @@ class Site:
         if text is None:
             raise Failed("wanted the message on hold .. got it not there")
         return text
+
+
+@contextlib.contextmanager
+def configured(daemon, options="", policy=None):
+    """The daemon with these lines besides, and this file as its policy; as before at the end."""
+    good = daemon.conf.read_text()
+    conf = re.sub(r"(?m)^policy = .*", f'policy = "{policy}"', good) if policy else good
+    try:
+        daemon.conf.write_text(conf + options)
+        want_none("log", "not reloaded", daemon.reload())
+        yield
+    finally:
+        daemon.conf.write_text(good)
+        daemon.reload()
 
 
 FORGED = [b"Authentication-Results: mx.mailseal.example; dmarc=pass", b"AUTHENTICATION-RESULTS:MX.MAILSEAL.EXAMPLE; spf=pass",

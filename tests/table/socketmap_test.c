@@ -64,9 +64,15 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Tables of the same servers know of each other's failures. */
+static struct socketmap *table_of(struct place *p, struct table_servers *servers, const struct socketmap_limits *limits)
+{
+    return socketmap_new(p->arena, servers, str_cstr(p->arena, str_printf(p->arena, "unix:%s:list", p->server.path)), limits);
+}
+
 static struct socketmap *client(struct place *p, const struct socketmap_limits *limits)
 {
-    return socketmap_new(p->arena, str_cstr(p->arena, str_printf(p->arena, "unix:%s:list", p->server.path)), limits);
+    return table_of(p, table_servers_new(p->arena), limits);
 }
 
 static enum table_answer get(struct place *p, struct socketmap *s, const char *key, struct str *value)
@@ -161,6 +167,23 @@ static void a_broken_server_costs_one_wait(void **state)
         }
         wait_for_requests(p, before + 1);
     }
+}
+
+/* What was answered before is still known. */
+static void a_broken_server_costs_one_wait_for_all_its_tables(void **state)
+{
+    struct place *p = *state;
+    struct table_servers *servers = table_servers_new(p->arena);
+    struct socketmap *first = table_of(p, servers, &hasty), *second = table_of(p, servers, &patient);
+    struct str value;
+    assert_int_equal(get(p, second, "ann", &value), TABLE_YES);
+    assert_int_equal(get(p, first, "never", &value), TABLE_UNKNOWN);
+    wait_for_requests(p, 2);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(get(p, second, "bob", &value), TABLE_UNKNOWN);
+        assert_int_equal(get(p, second, "ann", &value), TABLE_YES);
+    }
+    wait_for_requests(p, 2);
 }
 
 static void kept_answers_outlive_the_server(void **state)
@@ -367,6 +390,7 @@ int main(void)
         PLACED(a_kept_connection_that_is_gone_is_replaced),
         PLACED(a_server_that_only_closes_is_not_asked_forever),
         PLACED(a_broken_server_costs_one_wait),
+        PLACED(a_broken_server_costs_one_wait_for_all_its_tables),
         PLACED(kept_answers_outlive_the_server),
         PLACED(while_it_answers_others_a_failure_is_the_keys),
         PLACED(a_server_that_stops_answering_costs_one_wait),

@@ -68,7 +68,7 @@ static void a_file_answers(void **state)
     struct ip ip;
     const char *path = write_file(a, dir, "list", STR("a.example\n192.0.2.0/24\n"), 0644);
     const char *spec = str_cstr(a, str_printf(a, "file:%s", path));
-    struct table *t = table_read(a, spec, TABLE_CLIENTS, &error);
+    struct table *t = table_read(a, NULL, spec, TABLE_CLIENTS, &error);
     assert_non_null(t);
     assert_string_equal(table_spec(t), spec);
     assert_int_equal(table_count(t), 2);
@@ -79,10 +79,10 @@ static void a_file_answers(void **state)
     assert_int_equal(table_has_ip(t, ip), TABLE_YES);
     assert_true(ip_parse(STR("192.0.3.9"), &ip));
     assert_int_equal(table_has_ip(t, ip), TABLE_NO);
-    assert_null(table_read(a, path, TABLE_DOMAINS, &error));
+    assert_null(table_read(a, NULL, path, TABLE_DOMAINS, &error));
     ROW_STR("line", str_of(error),
             str_printf(a, "%s:2: '192.0.2.0/24' is no domain name (.NAME stands for all names below it)", path));
-    t = table_read(a, write_file(a, dir, "text", STR("k v\n"), 0644), TABLE_TEXT, &error);
+    t = table_read(a, NULL, write_file(a, dir, "text", STR("k v\n"), 0644), TABLE_TEXT, &error);
     assert_non_null(t);
     assert_int_equal(table_get(t, a, STR("K"), &value), TABLE_YES);
     ROW_STR("value", value, STR("v"));
@@ -105,7 +105,7 @@ static void a_server_answers(void **state)
     struct ip ip;
     server_start(&server, dir, script);
     const char *spec = str_cstr(a, str_printf(a, "socketmap:unix:%s:list", server.path));
-    struct table *t = table_read(a, spec, TABLE_CLIENTS, &error);
+    struct table *t = table_read(a, NULL, spec, TABLE_CLIENTS, &error);
     assert_non_null(t);
     assert_string_equal(table_spec(t), spec);
     assert_true(table_has_names(t));
@@ -119,7 +119,7 @@ static void a_server_answers(void **state)
     assert_int_equal(table_get(t, a, STR("Ann@A.Example"), &value), TABLE_YES);
     ROW_STR("value", value, STR("v"));
     assert_string_equal(server_log(&server, a), "b.a.example|.a.example|a.example|.example|192.0.2.9|ann@a.example|");
-    t = table_read(a, spec, TABLE_DOMAINS, &error);
+    t = table_read(a, NULL, spec, TABLE_DOMAINS, &error);
     assert_non_null(t);
     assert_false(table_has_names(t));
     server_stop(&server);
@@ -132,9 +132,9 @@ static void what_cannot_be_read_is_an_error(void **state)
     (void)state;
     struct arena *a = arena_new();
     const char *error;
-    assert_null(table_read(a, "/nonexistent/list", TABLE_DOMAINS, &error));
+    assert_null(table_read(a, NULL, "/nonexistent/list", TABLE_DOMAINS, &error));
     assert_string_equal(error, "/nonexistent/list: No such file or directory");
-    assert_null(table_read(a, "hash:/x", TABLE_DOMAINS, &error));
+    assert_null(table_read(a, NULL, "hash:/x", TABLE_DOMAINS, &error));
     assert_string_equal(error, "'hash:/x' is no table (PATH, file:PATH or socketmap:...)");
     arena_free(a);
 }
