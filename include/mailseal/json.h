@@ -31,8 +31,8 @@ const struct json *js_member(const struct json *j, const char *key);
 /* Calls fn for each member of an object in the file's order. */
 void js_each(const struct json *j, void (*fn)(void *ctx, struct str key, const struct json *value), void *ctx);
 
-/* Building, in the arena of the root. A key is UTF-8, is not there yet, and is not copied: a literal, or of the arena's lifetime. It
- * is NULL when the parent is an array. Texts are copied. */
+/* Building, in the arena of the root. Texts are copied. A key is UTF-8, is not there yet, and is not copied: a literal, or of the
+ * arena's lifetime. It is NULL when the parent is an array. */
 struct json *js_object(struct arena *a);
 struct json *js_array(struct arena *a);
 struct json *js_add_object(struct json *parent, const char *key);
