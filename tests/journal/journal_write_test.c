@@ -168,6 +168,26 @@ static void a_reader_that_never_ends_does_not_fill_the_disk(void **state)
     place_free(&p);
 }
 
+/* A packed text names its words (RFC 1950 2.2): those of its kind. */
+static void each_text_has_words_of_its_kind(void **state)
+{
+    (void)state;
+    struct place p = place_new();
+    struct journal_db db;
+    uint32_t facts, detail;
+    db_init(&db, &p.params);
+    assert_int_equal(db_write(&db, batch(p.a, NOW, 0, 3, 10)), DB_DONE);
+    db_free(&db);
+    journal_pack_words(JOURNAL_FACTS, &facts);
+    journal_pack_words(JOURNAL_DETAIL, &detail);
+    struct str sql = str_printf(p.a,
+                                "SELECT 1 / (count(*) = 3) FROM entry WHERE hex(substr(facts, 3, 4)) = '%08X'"
+                                " AND hex(substr(detail, 3, 4)) = '%08X'",
+                                facts, detail);
+    run_other(p.path, str_cstr(p.a, str_printf(p.a, "CREATE TEMP TABLE t (x NOT NULL); INSERT INTO t %.*s", STR_FMT(sql))));
+    place_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +198,7 @@ int main(void)
         cmocka_unit_test(damage_in_the_middle_is_found),
         cmocka_unit_test(a_file_that_was_removed_is_made_again),
         cmocka_unit_test(a_reader_that_never_ends_does_not_fill_the_disk),
+        cmocka_unit_test(each_text_has_words_of_its_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
