@@ -31,13 +31,8 @@ const struct json *js_member(const struct json *j, const char *key);
 /* Calls fn for each member of an object in the file's order. */
 void js_each(const struct json *j, void (*fn)(void *ctx, struct str key, const struct json *value), void *ctx);
 
-<<<<<<< HEAD
-/* Building, in the arena of the root. A key is UTF-8, not there yet, and not copied: a literal, or of the arena's lifetime. It
- * is NULL when the parent is an array. Texts are copied. */
-=======
 /* Building, in the arena of the root. Texts are copied. A key is UTF-8, is not there yet, and is not copied: a literal, or of the
  * arena's lifetime. It is NULL when the parent is an array. */
->>>>>>> 2fdd0315af97dbf92851b8a5d9d7d63fac186549
 struct json *js_object(struct arena *a);
 struct json *js_array(struct arena *a);
 struct json *js_add_object(struct json *parent, const char *key);

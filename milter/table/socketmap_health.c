@@ -3,8 +3,8 @@
  *
  * One that is dead or slow is left alone for some seconds. Then one asker finds out whether it is back, and nobody else waits
  * meanwhile. One that has answered anybody lately is not: mail chooses the keys, and must not be able to silence a table by one
- * that makes the server fail. Servers are told apart by their address. They become known while tables are read, in one thread, and are asked about
- * in any.
+ * that makes the server fail. Servers are told apart by their address. They become known while tables are read, in one thread,
+ * and are asked about in any.
  */
 #include <pthread.h>
 #include <string.h>
