@@ -85,23 +85,8 @@ static void damaged_texts_are_refused(void **state)
     arena_free(a);
 }
 
-/* An entry as it is today must find its words. */
-static void words_are_of_use(void **state)
-{
-    (void)state;
-    struct journal_pack *p = journal_pack_new();
-    struct str facts =
-        STR("direction=inbound client=outside authenticated=no daemon=<> exempt=no from=one from-domain=shop.example");
-    struct str detail =
-        STR("\"author\":{\"status\":\"one\",\"domain\":\"shop.example\",\"reason\":\"\"},\"spf\":{\"result\":\"pass\",");
-    assert_in_range(journal_pack(p, JOURNAL_FACTS, facts).n, 1, facts.n / 3);
-    assert_in_range(journal_pack(p, JOURNAL_DETAIL, detail).n, 1, detail.n / 2);
-    journal_pack_free(p);
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(texts_come_back), cmocka_unit_test(damaged_texts_are_refused),
-                                        cmocka_unit_test(words_are_of_use) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(texts_come_back), cmocka_unit_test(damaged_texts_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
