@@ -174,7 +174,7 @@ static void a_broken_server_costs_one_wait_for_all_its_tables(void **state)
 {
     struct place *p = *state;
     struct table_servers *servers = table_servers_new(p->arena);
-    struct socketmap *first = table_of(p, servers, &hasty), *second = table_of(p, servers, &patient);
+    struct socketmap *first = table_of(p, servers, &hasty), *second = table_of(p, servers, &hasty);
     struct str value;
     assert_int_equal(get(p, second, "ann", &value), TABLE_YES);
     assert_int_equal(get(p, first, "never", &value), TABLE_UNKNOWN);
