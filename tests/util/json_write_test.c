@@ -19,20 +19,22 @@ static struct str written(struct arena *a, const struct json *j)
 static void documents(void **state)
 {
     (void)state;
-    static const char *const rows[] = {
-        "{}\n",
-        "[]\n",
-        "{\n  \"a\": 1\n}\n",
-        "{\n  \"b\": {},\n  \"a\": [],\n  \"\": [\n    true,\n    false,\n    null,\n    -9223372036854775808,\n    1.5,\n    {\n"
-        "      \"b\u00fc \\u0001\\t\": \"\x7f\\n\\r\\f\\b\\\\\\\"/\"\n    }\n  ]\n}\n",
+    static const struct {
+        const char *text;
+    } rows[] = {
+        { "{}\n" },
+        { "[]\n" },
+        { "{\n  \"a\": 1\n}\n" },
+        { "{\n  \"b\": {},\n  \"a\": [],\n  \"\": [\n    true,\n    false,\n    null,\n    -9223372036854775808,\n    1.5,\n    {\n"
+          "      \"b\u00fc \\u0001\\t\": \"\x7f\\n\\r\\f\\b\\\\\\\"/\"\n    }\n  ]\n}\n" },
     };
     struct arena *a = arena_new();
     const char *error;
     for (size_t i = 0; i < ROWS(rows); i++) {
-        const struct json *j = js_read(a, str_of(rows[i]), &error);
+        const struct json *j = js_read(a, str_of(rows[i].text), &error);
         if (j == NULL)
             fail_msg("%s", error);
-        ROW_STR(rows[i], written(a, j), str_of(rows[i]));
+        ROW_STR(rows[i].text, written(a, j), str_of(rows[i].text));
     }
     arena_free(a);
 }
