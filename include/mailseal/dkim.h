@@ -94,6 +94,9 @@ struct dkim_sign_params {
 /* The i-th name of the default list, or NULL behind its end. */
 const char *dkim_sign_default_field(size_t i);
 
+/* Can it be the i= of a signature by the domain (RFC 6376 3.5)? It is written as it is given, so it must need no quoting (2.11). */
+bool dkim_identity_fits(struct arena *a, struct str identity, struct str domain);
+
 struct dkim_sign;
 /* Chooses the fields and asks for the body hash. NULL with a reason (a literal) when the message must not be signed: no From,
  * several From fields, headers overflowed. params are borrowed until finish. */

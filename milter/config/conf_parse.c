@@ -61,14 +61,6 @@ static bool apply(struct parser *p, const struct conf_option *table, void *base,
     return true;
 }
 
-/* i= within d= (RFC 6376 3.5), and nothing in it that would need quoting. */
-static bool identity_fits(struct arena *a, const struct sign_key *key)
-{
-    struct str local, domain, normal, i = str_of(key->identity);
-    return i.n == 0 || (str_rcut(i, '@', &local, &domain) && domain_normalise(a, domain, &normal) &&
-                        domain_is_under(normal, str_of(key->domain)));
-}
-
 /* What a section needs beyond its options, each for itself. NULL when nothing is wrong. */
 static const char *key_fault(struct arena *a, struct sign_key *key)
 {
@@ -77,7 +69,7 @@ static const char *key_fault(struct arena *a, struct sign_key *key)
         return "selector is missing";
     if (key->key_file[0] == '\0')
         return "key-file is missing";
-    if (!identity_fits(a, key))
+    if (key->identity[0] != '\0' && !dkim_identity_fits(a, str_of(key->identity), str_of(key->domain)))
         return "identity is not within the domain";
     return sign_key_expand(key, a, &reason) ? NULL : reason;
 }

@@ -25,11 +25,8 @@ static const char *expand(struct arena *a, struct str text, struct str domain)
 /* opendkim.conf(5): an identity that does not fit the domain is left out. */
 static const char *fitting_identity(struct arena *a, struct str identity, struct str author, const char *domain)
 {
-    struct str local, of, normal;
     const char *text = expand(a, identity, author);
-    bool fits =
-        str_rcut(str_of(text), '@', &local, &of) && domain_normalise(a, of, &normal) && domain_is_under(normal, str_of(domain));
-    return fits ? text : "";
+    return dkim_identity_fits(a, str_of(text), str_of(domain)) ? text : "";
 }
 
 const struct sign_key *sign_key_make(struct arena *a, const struct sign_key *how, const struct sign_recipe *r, struct str author)

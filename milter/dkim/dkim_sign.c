@@ -170,15 +170,13 @@ const char *dkim_names_refusal(const struct dkim_names *names)
     return dkim_names_have(names, STR("From")) ? NULL : "From is not among the fields to sign";
 }
 
-/* i= is written as it is given, so it must need no quoting (RFC 6376 2.11). */
-static bool identity_is_valid(struct arena *a, const struct dkim_sign_params *p)
+bool dkim_identity_fits(struct arena *a, struct str identity, struct str domain)
 {
-    struct str local, domain, normal;
-    for (size_t i = 0; i < p->identity.n; i++)
-        if (p->identity.p[i] <= ' ' || p->identity.p[i] >= 0x7f || strchr(";=", p->identity.p[i]) != NULL)
+    struct str local, of, normal;
+    for (size_t i = 0; i < identity.n; i++)
+        if (identity.p[i] <= ' ' || identity.p[i] >= 0x7f || strchr(";=", identity.p[i]) != NULL)
             return false;
-    return str_rcut(p->identity, '@', &local, &domain) && domain_normalise(a, domain, &normal) &&
-           domain_is_under(normal, p->domain);
+    return str_rcut(identity, '@', &local, &of) && domain_normalise(a, of, &normal) && domain_is_under(normal, domain);
 }
 
 static const char *params_refusal(struct arena *a, const struct dkim_sign_params *p)
@@ -190,7 +188,7 @@ static const char *params_refusal(struct arena *a, const struct dkim_sign_params
     if (!domain_is_valid(p->selector))
         return "the selector is not valid";
     /* RFC 6376 3.5 i= */
-    if (p->identity.n > 0 && !identity_is_valid(a, p))
+    if (p->identity.n > 0 && !dkim_identity_fits(a, p->identity, p->domain))
         return "the identity is not within the domain";
     /* RFC 6376 3.5 x= */
     if (p->expires != 0 && p->expires <= p->timestamp)

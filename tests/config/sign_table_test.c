@@ -63,6 +63,7 @@ static const struct {
       "cher.example any\n",
       false, "x@xn--bcher-kva.example", "xn--bcher-kva.example/s4/k/any" },
     { "refile:", "*@c.example any:ann@%\n", false, "x@c.example", "c.example/s4/k/any i=ann@c.example" },
+    { "refile:", "*@c.example any:a=b@%\n", false, "x@c.example", "c.example/s4/k/any" },
     { "refile:", "*@c.example a:ann@%\n", false, "x@c.example", "a.example/s1/k/a" },           /* does not fit d= */
     { "refile:", "*@c.example own\n", false, "x@c.example", "d.example/s6/k/d.example/y.pem" }, /* the domain that signs */
     { "refile:", "*@a.example a # x\n#*@c.example b\n", false, "x@c.example", "" },
