@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mailseal/clock.h"
 #include "mailseal/cmd.h"
 
 #define NAME "config"
@@ -16,7 +17,8 @@ static void help(void)
          "       mailseal config show [-c FILE]\n"
          "\n"
          "  check   reads the configuration, its policy and its keys as the daemon would,\n"
-         "          and every key of the key directory and the key table\n"
+         "          and every key of the key directory and the key table; rules that have\n"
+         "          expired are named\n"
          "  show    prints every option with its value, in the syntax of the file\n"
          "\n"
          "  -c, --config FILE  the configuration (default: the installed one)\n"
@@ -62,6 +64,18 @@ static void tell_tables(const struct conf *c)
     }
 }
 
+/* Only the daemon's log would say so otherwise. */
+static void tell_expired(const struct conf *c)
+{
+    struct arena *a = arena_new();
+    struct policy_step *rules;
+    size_t n = policy_expired(c->policy, a, clock_wall(), &rules);
+    for (size_t i = 0; i < n; i++)
+        printf("%s: rule '%s' of policy %s has expired%s%s\n", c->path, rules[i].rule, policy_name(c->policy),
+               rules[i].owner[0] != '\0' ? ", owner " : "", rules[i].owner);
+    arena_free(a);
+}
+
 static int check(const char *path)
 {
     struct conf *c = read_conf(path, 0);
@@ -74,6 +88,7 @@ static int check(const char *path)
     if (good + refused > 0)
         printf("%s: key directory and key table: %zu key%s, %zu refused\n", c->path, good, good == 1 ? "" : "s", refused);
     tell_tables(c);
+    tell_expired(c);
     conf_unref(c);
     return refused > 0 ? 1 : finish();
 }

@@ -1,6 +1,7 @@
 /* cmd_config_test.c - `mailseal config`: what it prints and how it ends. */
 #include "config_support.h"
 
+#include "mailseal/clock.h"
 #include "mailseal/cmd.h"
 
 #include "tests/support/command.h"
@@ -105,6 +106,27 @@ static void one_rule_is_one_rule(void **state)
     arena_free(a);
 }
 
+static void expired_rules_are_named(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new();
+    const char *dir = make_directory(a);
+    const char *path = write_file(a, dir, "m.conf", STR("policy = \"./old.policy\"\n"), 0644);
+    write_file(a, dir, "old.policy",
+               STR("rule a { when = {\"dmarc=fail\"} action = label expires = \"2026-11-01\" owner = \"ops\" }\n"
+                   "rule b { when = {\"dmarc=fail\"} action = label expires = \"2026-11-02\" }\n"
+                   "rule all { action = accept }\n"),
+               0644);
+    clock_fix(1793577600); /* 2026-11-02 */
+    struct result r = run(a, 4, (const char *const[]){ "config", "check", "-c", path });
+    clock_fix(0);
+    ROW_STR("check", r.out,
+            str_printf(a, "%s: ok, 0 sign sections, policy old (3 rules)\n%s: rule 'a' of policy old has expired, owner ops\n",
+                       path, path));
+    remove_directory(a, dir);
+    arena_free(a);
+}
+
 /* The file names of keys may be known, the keys may not. */
 static void keys_are_counted_and_not_shown(void **state)
 {
@@ -130,9 +152,8 @@ static void keys_are_counted_and_not_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_call_ends_as_documented),
-        cmocka_unit_test(tables_are_told_of),
-        cmocka_unit_test(one_rule_is_one_rule),
+        cmocka_unit_test(every_call_ends_as_documented),  cmocka_unit_test(tables_are_told_of),
+        cmocka_unit_test(one_rule_is_one_rule),           cmocka_unit_test(expired_rules_are_named),
         cmocka_unit_test(keys_are_counted_and_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
