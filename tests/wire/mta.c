@@ -511,7 +511,7 @@ static void do_fds(struct mta *m, char *rest)
         m->fds = count_fds(m);
         return;
     }
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 1500; i++) {
         now = count_fds(m);
         if (now <= m->fds)
             return;
