@@ -53,6 +53,14 @@ static void note_spared(const struct msg *m)
                     name_of(action_names, (int)said->action));
 }
 
+static void note_disagreement(const struct msg *m)
+{
+    const struct outcome *o = &m->outcome;
+    if (o->disagreement.n > 0)
+        log_info("%s: recipients differ, %s is done: %.*s", id_of(m), name_of(action_names, (int)o->decision.action),
+                 STR_FMT(o->disagreement));
+}
+
 /* For recipients of a domain. */
 static void ask_policy(struct msg *m, struct str domain, struct policy_decision *said, struct policy_decision *out)
 {
@@ -93,11 +101,7 @@ static void ask_for_all(struct msg *m)
         }
     }
     o->facts.recipient_domain = winner;
-    if (disagree) {
-        o->disagreement = buf_view(&b);
-        log_info("%s: recipients differ, %s is done: %.*s", id_of(m), name_of(action_names, (int)o->decision.action),
-                 STR_FMT(o->disagreement));
-    }
+    o->disagreement = disagree ? buf_view(&b) : STR_NONE;
 }
 
 static void apply_options(struct msg *m)
@@ -110,9 +114,10 @@ static void apply_options(struct msg *m)
     }
 }
 
+/* The domains may be there for the journal alone. */
 static void ask(struct msg *m)
 {
-    if (m->n_rcpt_domains > 0)
+    if (m->n_rcpt_domains > 0 && policy_asks_recipient(m->conf->policy))
         ask_for_all(m);
     else
         ask_policy(m, STR_NONE, &m->outcome.said, &m->outcome.decision);
@@ -126,6 +131,7 @@ static void judge(struct msg *m)
     if (outage_ends_deferral(m))
         ask(m);
     note_spared(m);
+    note_disagreement(m);
     apply_options(m);
 }
 

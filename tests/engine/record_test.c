@@ -81,6 +81,8 @@ static void a_message_can_be_decided_again(void **state)
     ROW_STR("policy", e.policy, STR("standard"));
     ROW_STR("action", e.action, STR("quarantine")); /* whatever the option makes of it */
     assert_true(has(e.facts, " recipients=site.example,other.example"));
+    /* A policy that does not ask for them has decided once, for all. */
+    assert_true(has(e.facts, " recipient-domain=<> "));
     struct policy_facts facts = { 0 };
     struct policy_decision d;
     assert_true(policy_facts_read(s.a, e.facts, &facts));
